@@ -1,0 +1,135 @@
+"""The records that a store keeps: run, task, attempt, history.
+
+All are values. Times are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from segue.model.events import Usage
+from segue.model.states import Cause, RunState, TaskState
+from segue.model.workflow import EMPTY, Barrier, Task, Verdict
+
+
+class TaskRecord(NamedTuple):
+    """How far one task has come. A tuple, since a run may hold 100,000 of them.
+
+    Attributes
+    ----------
+    attempt
+        Number of the newest attempt; 0 before the first.
+    failures, losses, restarts
+        Attempts counted against the three budgets of `Retry` since the task was
+        last retried by a person.
+    not_before
+        A waiting task may not become ready before this time.
+    cancelling
+        A person has asked for its end, and its job has not ended yet.
+    """
+
+    state: TaskState = TaskState.WAITING
+    attempt: int = 0
+    cause: Cause | None = None
+    failures: int = 0
+    losses: int = 0
+    restarts: int = 0
+    not_before: float = 0.0
+    cancelling: bool = False
+
+
+class AttemptRecord(NamedTuple):
+    """One try of a task, numbered from 1.
+
+    `state` is the task's state as far as this attempt brought it; `place` is the
+    executor's name, `folder` holds script, stdout and stderr.
+    """
+
+    task: int
+    number: int
+    state: TaskState
+    place: str
+    folder: str
+    job_id: str = ""
+    node: str = ""
+    cause: Cause | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    submitted_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    usage: Usage = Usage()
+    message: str = ""
+    #: The restart script ran, not the first one.
+    restarted: bool = False
+
+
+class HistoryRecord(NamedTuple):
+    """One line of a run's history. `task` is None for what concerns the whole run."""
+
+    number: int
+    at: float
+    kind: str
+    task: int | None = None
+    attempt: int | None = None
+    old: str = ""
+    new: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of a workflow, without its tasks.
+
+    Attributes
+    ----------
+    directory
+        Where the run was started from; tasks without a workdir run there.
+    workspace
+        Absolute path of the folder that the run writes into.
+    cancelling
+        A person has asked for its end; `state` follows when nothing runs any more.
+    """
+
+    id: str
+    workflow: str
+    dialect: str
+    state: RunState
+    source: str
+    directory: str
+    workspace: str
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    verdict: Verdict = Verdict.DEFAULT
+    limit: int = 0
+    pool: str = ""
+    priority: int = 0
+    cancelling: bool = False
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    context: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    counts: Mapping[str, int] = field(default_factory=lambda: EMPTY)
+
+
+#: A node of the graph as it is stored: a task or a barrier.
+Node = Task | Barrier
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one engine to write to a run, until `until`.
+
+    `epoch` grows with each owner, so that a late write of an earlier one is told
+    apart. `doorbell` is where the owner listens for "look at your commands".
+    """
+
+    run: str
+    owner: str
+    epoch: int
+    until: float
+    host: str = ""
+    process_id: int = 0
+    doorbell: str = ""

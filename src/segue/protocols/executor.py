@@ -1,0 +1,159 @@
+"""What an executor is: our adapter to a place where jobs run.
+
+The contract
+------------
+*Names.* Each job carries a name, ``<run>.<task number>.<attempt>``, unique for ever
+in one store. The place outside must keep that name findable, because after a crash
+it is all that we know (`find`).
+
+*Intent first.* The engine has stored ``submitting`` before it calls `submit`. A job is
+handed over at most once in the life of an engine; after a crash only `find` decides
+whether it is handed over again.
+
+*Two kinds of refusal.* `Ended` with cause ``refused`` means: never try again (the program
+is missing). ``unreachable`` means: it may pass, try later on the infrastructure budget.
+
+*Truth.* `poll` and `find` answer only what they know. A job without an answer has not
+changed: silence is not failure. A line of a batch system's answer that cannot be read
+costs that one job and a warning. `Ended` with cause ``lost`` is said only when the outside
+has been asked in every way there is and nobody can ever know how the job ended; whatever
+may still run of it has been stopped before that.
+
+*Many at a time.* All calls take many jobs. The engine calls one executor from one thread.
+
+*Events.* An executor with ``capabilities.pushes`` tells of changes by itself: its `fileno`
+becomes readable, and `collect` returns the events. Others are asked by `poll` every
+``capabilities.poll_interval_s`` seconds, in a thread of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from segue.model.events import Ended, Returned, Started, Submitted
+from segue.model.workflow import EMPTY, Action, Resources
+
+Report = Submitted | Started | Ended | Returned
+
+
+class JobKey(NamedTuple):
+    """Which attempt of which task of which run a job is."""
+
+    run: str
+    task: int
+    attempt: int
+
+    @property
+    def name(self) -> str:
+        """The job's name outside.
+
+        Examples
+        --------
+        >>> JobKey("build-x7k2", 3, 1).name
+        'build-x7k2.3.1'
+        """
+        return f"{self.run}.{self.task}.{self.attempt}"
+
+
+class RunReport(NamedTuple):
+    """A report and the run that it is about."""
+
+    run: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt, ready to be handed to an executor.
+
+    `title` is the task's name for people, `folder` the absolute path of the attempt's
+    folder (made by the executor; it holds script, stdout and stderr), `workdir` the
+    absolute path it runs in (made by the executor if missing).
+    """
+
+    key: JobKey
+    title: str
+    action: Action
+    folder: str
+    workdir: str
+    environment: Mapping[str, str | None] = EMPTY
+    clear_environment: bool = False
+    timeout_s: float | None = None
+    resources: Resources = Resources()
+    options: Mapping[str, object] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an executor can do.
+
+    Attributes
+    ----------
+    slots
+        So many jobs run at once; None: as many as are submitted.
+    ahead
+        So many further jobs it is glad to hold, so that no slot idles.
+    pushes
+        It tells of changes by itself through `fileno` and `collect`.
+    poll_interval_s
+        Seconds between two polls, for one that does not push.
+    """
+
+    slots: int | None = None
+    ahead: int = 0
+    pushes: bool = False
+    poll_interval_s: float = 2.0
+
+
+class Executor(Protocol):
+    """Runs jobs in one kind of place. The module's docstring is the contract."""
+
+    name: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this executor can do; constant after construction."""
+        ...
+
+    def submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
+        """Hand the jobs over; return what is already known of them."""
+        ...
+
+    def poll(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
+        """Ask for the jobs, given with their job ids; return what has changed."""
+        ...
+
+    def cancel(self, jobs: Mapping[JobKey, str]) -> None:
+        """Ask for the end of the jobs; their `Ended` comes as any other.
+
+        Stops everything that a job started, politely first.
+        """
+        ...
+
+    def recall(self) -> None:
+        """Give back what has been submitted and not begun, as `Returned`, where that is possible."""
+        ...
+
+    def find(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
+        """After a crash: say for each job what became of it, by its name.
+
+        Exactly one answer a job: `Submitted`, `Started` (adopted: its end will be
+        reported), `Ended`, or `Returned` when it certainly never began. The job id is
+        empty where it was never stored. Raise `ExecutorError` when the place cannot be
+        asked now; the engine then tries again later.
+        """
+        ...
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when `collect` has something; -1 without."""
+        ...
+
+    def collect(self) -> Sequence[RunReport]:
+        """Return the events that have come in, without waiting."""
+        ...
+
+    def close(self) -> None:
+        """Let go. Jobs that run go on, and can be found again."""
+        ...
