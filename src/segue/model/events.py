@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from segue.model.states import Cause
 from segue.model.workflow import Growth
@@ -14,6 +14,9 @@ class Usage(NamedTuple):
 
     cpu_s: float | None = None
     peak_rss_bytes: int | None = None
+
+
+NO_USAGE: Final = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Ended:
     cause: Cause | None
     exit_code: int | None = None
     signal: int | None = None
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
     message: str = ""
     #: When it began, for a job whose start nobody has seen.
     started_at: float | None = None

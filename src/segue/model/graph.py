@@ -102,7 +102,9 @@ def check_graph(workflow: Workflow) -> list[Problem]:
         for need in task.needs:
             if need not in needs:
                 hint = did_you_mean(need, [each.name for each in workflow.tasks])
-                message = f"task {shorten(task.name)!r} needs {shorten(need)!r}, which does not exist"
+                message = (
+                    f"task {shorten(task.name)!r} needs {shorten(need)!r}, which does not exist"
+                )
                 problems.append(Problem("unknown_task", message, task.place, hint))
     cycle = find_cycle(needs)
     if cycle:

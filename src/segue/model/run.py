@@ -6,10 +6,10 @@ All are values. Times are seconds since the epoch, UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from segue.model.events import Usage
+from segue.model.events import NO_USAGE, Usage
 from segue.model.states import Cause, RunState, TaskState
 from segue.model.workflow import EMPTY, Barrier, Task, Verdict
 
@@ -60,7 +60,7 @@ class AttemptRecord(NamedTuple):
     submitted_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
     message: str = ""
     #: The restart script ran, not the first one.
     restarted: bool = False
@@ -109,9 +109,9 @@ class RunRecord:
     priority: int = 0
     cancelling: bool = False
     description: str = ""
-    tags: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    context: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
-    counts: Mapping[str, int] = field(default_factory=lambda: EMPTY)
+    tags: Mapping[str, str] = EMPTY
+    context: Mapping[str, Any] = EMPTY
+    counts: Mapping[str, int] = EMPTY
 
 
 #: A node of the graph as it is stored: a task or a barrier.

@@ -9,13 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from segue.model.errors import Problem
 from segue.model.location import Place
 
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+class _Empty(dict[str, Any]):
+    """The empty mapping as a default value: hashable, and it stays empty."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
+
+    def __setitem__(self, key: str, value: object) -> NoReturn:
+        raise TypeError("the default of a frozen value cannot be changed")
+
+    def __copy__(self) -> _Empty:
+        return self
+
+
+EMPTY: Final[Mapping[str, Any]] = _Empty()
 
 
 class TriggerRule(StrEnum):

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from segue.model.events import Ended, Returned, Started, Submitted
-from segue.model.workflow import EMPTY, Action, Resources
+from segue.model.workflow import EMPTY, NO_RESOURCES, Action, Resources
 
 Report = Submitted | Started | Ended | Returned
 
@@ -81,7 +81,7 @@ class Job:
     environment: Mapping[str, str | None] = EMPTY
     clear_environment: bool = False
     timeout_s: float | None = None
-    resources: Resources = Resources()
+    resources: Resources = NO_RESOURCES
     options: Mapping[str, object] = EMPTY
 
 
@@ -133,7 +133,7 @@ class Executor(Protocol):
         ...
 
     def recall(self) -> None:
-        """Give back what has been submitted and not begun, as `Returned`, where that is possible."""
+        """Give back, as `Returned`, what is submitted and not begun, where that is possible."""
         ...
 
     def find(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:

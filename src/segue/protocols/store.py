@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from segue.model.run import (
     AttemptRecord,
@@ -88,6 +88,9 @@ class TaskFilter(NamedTuple):
     limit: int = 0
 
 
+ALL_TASKS: Final = TaskFilter()
+
+
 class Store(Protocol):
     """Keeps runs. The module's docstring is the contract."""
 
@@ -148,7 +151,7 @@ class Store(Protocol):
         """Return runs, newest first."""
         ...
 
-    def nodes(self, run: str, wanted: TaskFilter = TaskFilter()) -> Iterator[StoredNode]:
+    def nodes(self, run: str, wanted: TaskFilter = ALL_TASKS) -> Iterator[StoredNode]:
         """Yield tasks and barriers in the order of their positions."""
         ...
 

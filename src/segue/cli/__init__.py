@@ -1,0 +1,1 @@
+"""The command line: `segue` and, later, the drop-in commands."""

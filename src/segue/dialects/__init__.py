@@ -1,0 +1,1 @@
+"""Readers of workflow files: text in, `Workflow` out. They know no engine and no store."""

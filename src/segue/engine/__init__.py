@@ -1,0 +1,1 @@
+"""The heart: decides, schedules, dispatches, recovers. It knows no executor by name."""

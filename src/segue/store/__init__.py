@@ -1,0 +1,1 @@
+"""Where runs, tasks, attempts and history are kept."""
