@@ -92,6 +92,7 @@ STEPS: Final[frozenset[tuple[TaskState, TaskState]]] = frozenset(
         (W, R),  # needs met, or the delay of a retry is over
         (W, OK),  # a barrier: nothing to run
         (W, SKIP),  # the trigger rule can no longer be met
+        (R, W),  # a generator added a need before it started
         (R, SI),  # there is room: intent is stored first
         (SI, R),  # the outside never got it: given back
         (SI, SD),

@@ -49,6 +49,11 @@ class TriggerRule(StrEnum):
     #: As soon as the first of its needs has ended.
     ALWAYS = "always"
 
+    @property
+    def for_failures(self) -> bool:
+        """The rule is met by failure alone: its task is there to answer one."""
+        return self in (TriggerRule.ALL_FAILED, TriggerRule.ANY_FAILED)
+
 
 class Verdict(StrEnum):
     """How a run with failed or skipped tasks is judged."""

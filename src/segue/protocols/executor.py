@@ -146,6 +146,10 @@ class Executor(Protocol):
         """
         ...
 
+    def forget(self, jobs: Sequence[JobKey]) -> None:
+        """The ends of these jobs are stored: what was kept for `find` may go."""
+        ...
+
     def fileno(self) -> int:
         """Return a descriptor that is readable when `collect` has something; -1 without."""
         ...

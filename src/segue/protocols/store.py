@@ -54,7 +54,7 @@ class Commit:
     `steps` holds, for each changed task, the state that the change was made from, and
     the new record; a task that changed several times appears once, from its first state to
     its last, and `history` tells what lay between. `attempts` are written over by
-    (task, number). `nodes` are tasks and barriers that generators added, from position
+    (task, number); one in state ``ready`` was given back before it began, and is removed. `nodes` are tasks and barriers that generators added, from position
     `first_new` on.
     """
 
@@ -108,10 +108,11 @@ class Store(Protocol):
 
     # Leases ------------------------------------------------------------------
 
-    def acquire(self, lease: Lease, now: float) -> Lease | None:
+    def acquire(self, lease: Lease, now: float, dead: Lease | None = None) -> Lease | None:
         """Return the lease with its new epoch, or None while another owner's is in force.
 
-        An owner may acquire its own again. `lease.epoch` is ignored.
+        `dead` is the lease of an owner that certainly lives no more; that one is not
+        waited for. `lease.epoch` is ignored.
         """
         ...
 
@@ -124,7 +125,7 @@ class Store(Protocol):
         ...
 
     def lease(self, run: str) -> Lease | None:
-        """Return the newest lease of the run, in force or not; None after a release."""
+        """Return the newest lease of the run, in force or not; after a release `until` is 0."""
         ...
 
     # Commands ----------------------------------------------------------------
@@ -161,6 +162,10 @@ class Store(Protocol):
 
     def history(self, run: str, after: int = 0, limit: int = 0) -> Iterator[HistoryRecord]:
         """Yield history records with numbers above `after`."""
+        ...
+
+    def newest_history(self, run: str) -> HistoryRecord | None:
+        """Return the newest history record of the run."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,60 @@
+"""How another process tells an engine to look at its commands: a named pipe.
+
+A ring is a hint that saves waiting. The command itself lies in the store, and the
+engine also looks there each time it renews its leases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+class Doorbell:
+    """The engine's end: a descriptor that becomes readable when somebody rings."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+        # Opened for both, so that the pipe never ends when a visitor leaves.
+        self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._descriptor
+
+    def ring(self) -> None:
+        """Ring from within this process: safe in threads and signal handlers."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._descriptor, b"!")
+
+    def clear(self) -> None:
+        """Forget all rings so far."""
+        with contextlib.suppress(BlockingIOError):
+            while len(os.read(self._descriptor, 4096)) == 4096:
+                pass
+
+    def close(self) -> None:
+        """Take the bell down."""
+        os.close(self._descriptor)
+        self.path.unlink(missing_ok=True)
+
+
+def ring(path: str) -> bool:
+    """Ring the bell of an engine; return whether somebody listens."""
+    if not path:
+        return False
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        os.write(descriptor, b"!")
+    except BlockingIOError:
+        pass  # full of rings already
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,88 @@
+"""The night watch: take a run over, whatever has become of its last engine."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from segue.engine.live_run import LiveRun
+from segue.engine.owner import certainly_dead
+from segue.engine.scheduler import LEASE_S, Scheduler
+from segue.model.errors import RefusedError
+from segue.model.run import AttemptRecord, HistoryRecord, Lease
+from segue.model.states import OUTSIDE
+from segue.protocols.store import Store
+
+
+def load(store: Store, run: str) -> LiveRun:
+    """Return a run as the store holds it."""
+    record = store.run(run)
+    assert record is not None, f"run {run} was checked by the front desk"
+    stored = list(store.nodes(run))
+    outside = [each.position for each in stored if each.record.state in OUTSIDE]
+    newest: dict[int, AttemptRecord] = {}
+    for attempt in store.attempts(run, outside) if outside else ():
+        newest[attempt.task] = attempt
+    return LiveRun(
+        record,
+        [each.node for each in stored],
+        [each.record for each in stored],
+        newest.values(),
+        last_history_number(store, run),
+    )
+
+
+def last_history_number(store: Store, run: str) -> int:
+    """Return the number of the newest line of a run's history."""
+    newest: HistoryRecord | None = store.newest_history(run)
+    return newest.number if newest else 0
+
+
+def take_over(
+    store: Store, scheduler: Scheduler, run: str, owner: str, *, force: bool = False
+) -> LiveRun:
+    """Make this engine the owner of a run, and ask what became of its jobs.
+
+    Raises
+    ------
+    RefusedError
+        If another engine owns the run, or if its processes may be on another machine.
+    """
+    now = scheduler.clock.now()
+    before = store.lease(run)
+    dead = before if before is not None and certainly_dead(before) else None
+    wanted = Lease(
+        run,
+        owner,
+        0,
+        now + LEASE_S,
+        socket.gethostname(),
+        os.getpid(),
+        str(scheduler.doorbell.path),
+    )
+    lease = store.acquire(wanted, now, dead)
+    if lease is None and before is not None:
+        raise RefusedError(
+            f"run {run} is owned by process {before.process_id} on {before.host}",
+            f"it goes on there; 'segue status {run} --watch' shows how",
+        )
+    assert lease is not None
+    live = load(store, run)
+    if not force and before is not None and _left_elsewhere(live, before):
+        store.release(lease)
+        raise RefusedError(
+            f"run {run} has left processes on {before.host}, which cannot be seen from here",
+            f"resume it on {before.host}, or, if that machine is gone, add --force: "
+            "what ran there is then counted as lost and started again",
+        )
+    scheduler.add(live, lease)
+    if before is not None:
+        scheduler.note(live, "engine", f"taken over by {owner}")
+    return live
+
+
+def _left_elsewhere(live: LiveRun, before: Lease) -> bool:
+    """Tell whether jobs that only their own machine can find are on another one."""
+    if before.host == socket.gethostname():
+        return False
+    return any(attempt.place == "local" for attempt in live.attempts.values())
