@@ -307,11 +307,12 @@ def _grown(draft: Draft, event: Grown) -> None:
         return
     growth = event.growth
     added = draft.add((*growth.tasks, *growth.barriers))
-    for name, need in growth.late_needs:
-        _late_need(draft, draft.position(name), need)
+    late = [draft.position(name) for name, _ in growth.late_needs]
+    for position, (_, need) in zip(late, growth.late_needs, strict=True):
+        _late_need(draft, position, need)
     draft.remarks.extend(str(warning) for warning in growth.warnings)
     _finish(draft, event.task, current[1], TaskState.SUCCEEDED, None)
-    for position in added:
+    for position in (*added, *late):
         if _answer(draft, position):
             _settle(draft, position)
 
@@ -320,8 +321,9 @@ def _late_need(draft: Draft, position: int, need: str) -> None:
     record = draft.record(position)
     if record.state is TaskState.READY and not record.attempt:
         draft.add_need(position, need)
-        draft.step(position, record._replace(state=TaskState.WAITING), None, "late need")
         draft.recount(position)
+        if answer(_rule(draft.node(position)), draft.tally(position)) is not Answer.START:
+            draft.step(position, record._replace(state=TaskState.WAITING), None, "late need")
     elif is_waiting_for_needs(record):
         draft.add_need(position, need)
         draft.recount(position)
@@ -372,7 +374,7 @@ def _cancel_run(draft: Draft, event: CancelRun) -> None:
 
 
 def _cancel_task(draft: Draft, event: CancelTask) -> None:
-    if draft.record(event.task).state in FINAL:
+    if draft.record(event.task).state in FINAL or isinstance(draft.node(event.task), Barrier):
         return
     if _cancel(draft, event.task, event.reason):
         _settle(draft, event.task)
@@ -465,8 +467,10 @@ def _failure_unanswered(draft: Draft) -> bool:
     """Tell whether a task failed, or was cancelled, and no task for failures answered it."""
     for position in range(draft.size):
         failed = draft.record(position).state in (TaskState.FAILED, TaskState.CANCELLED)
-        if failed and not any(
-            _has_answered(draft, dependent) for dependent in draft.dependents(position)
+        if (
+            failed
+            and isinstance(draft.node(position), Task)
+            and not any(_has_answered(draft, dependent) for dependent in draft.dependents(position))
         ):
             return True
     return False

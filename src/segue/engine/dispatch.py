@@ -91,9 +91,13 @@ class Dispatch:
             elif isinstance(deed, ReadOutput):
                 known.append((run.record.id, self._read_output(run, deed)))
             elif isinstance(deed, Recall):
-                for executor in self._executors.values():
-                    executor.recall()
+                self.recall()
         return known + self._submit(jobs)
+
+    def recall(self) -> None:
+        """Take back from all executors what they hold and have not begun."""
+        for executor in self._executors.values():
+            executor.recall()
 
     def _submit(self, jobs: dict[str, list[Job]]) -> list[RunEvent]:
         known: list[RunEvent] = []

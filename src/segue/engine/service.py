@@ -15,7 +15,7 @@ from segue.model.errors import NotFoundError, RefusedError, WorkflowError, did_y
 from segue.model.graph import check_graph
 from segue.model.run import HistoryRecord, Node, RunRecord
 from segue.model.states import FINAL_RUN, RunState
-from segue.model.workflow import Workflow
+from segue.model.workflow import Task, Workflow
 from segue.protocols.clock import Clock
 from segue.protocols.store import Store, StoredNode, TaskFilter
 
@@ -137,7 +137,8 @@ class Service:
             If the run has no such task; several instances of a template are named.
         """
         for stored in self.store.nodes(run, TaskFilter(names=(name,))):
-            return stored
+            if isinstance(stored.node, Task):
+                return stored
         instances = [
             each.node.name for each in self.store.nodes(run, TaskFilter(template=name, limit=6))
         ]

@@ -1,0 +1,139 @@
+"""What several commands share: options, opening the store, printing JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import click
+
+from segue.model.errors import UserError
+from segue.model.run import RunRecord
+from segue.model.states import RunState
+from segue.protocols.clock import SystemClock
+from segue.protocols.dialect import Source
+
+EXIT_CODES: Final = {
+    RunState.SUCCEEDED: 0,
+    RunState.FAILED: 1,
+    RunState.CANCELLED: 130,
+    RunState.RUNNING: 0,
+    RunState.PAUSED: 0,
+}
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout."
+)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+def open_service() -> Any:
+    """Return the front desk on the user's store."""
+    from segue import wiring
+    from segue.engine.service import Service
+
+    return Service(wiring.open_store(), SystemClock())
+
+
+def pairs(values: Iterable[str], option: str) -> dict[str, str]:
+    """Return ``NAME=VALUE`` words as a mapping.
+
+    Raises
+    ------
+    UserError
+        If a word has no ``=``, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for word in values:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise UserError(f"{option} {word!r} is not of the form NAME=VALUE")
+        if name in found:
+            raise UserError(f"{option} gives {name!r} twice")
+        found[name] = value
+    return found
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a workflow file is read."""
+    for option in (
+        click.option(
+            "--dialect", default="", metavar="NAME", help="Read FILE as this dialect."
+        ),
+        click.option(
+            "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE",
+            help="Replace a parameter of the workflow; may be repeated.",
+        ),
+        click.option(
+            "--set", "facts", multiple=True, metavar="FACT=VALUE",
+            help="Say a fact of the run that the workflow asks for (LUTE: daq2, run_type).",
+        ),
+        click.option(
+            "--lute-command", default="", metavar="TEMPLATE",
+            help="LUTE: what runs a step, such as 'prog -t {task_name} -c {config}'.",
+        ),
+        click.option(
+            "--lute-config", default="", metavar="FILE", help="LUTE: the config YAML of the tasks."
+        ),
+        click.option(
+            "--slurm-args", default="", metavar="ARGS",
+            help="LUTE: Slurm arguments for steps that have none of their own.",
+        ),
+        click.option("--hashws", is_flag=True, help="Maestro: short names for workspaces."),
+        click.option(
+            "--spec-root", default="", metavar="DIR", help="Maestro: the value of SPECROOT."
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+SOURCE_OPTIONS: Final = ("lute_command", "hashws", "spec_root", "strict_parameters")
+
+
+def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> Source:
+    """Return the source for a dialect from a command's options."""
+    import shlex
+
+    chosen = {name: options[name] for name in SOURCE_OPTIONS if options.get(name)}
+    if options.get("slurm_args"):
+        chosen["slurm_args"] = tuple(shlex.split(options["slurm_args"]))
+    if options.get("lute_config"):
+        chosen["config"] = os.path.abspath(options["lute_config"])
+    return Source(
+        path=path,
+        text=text,
+        directory=os.getcwd(),
+        facts=pairs(options.get("facts", ()), "--set"),
+        parameters=pairs(options.get("parameters", ()), "-p"),
+        workspace=os.path.abspath(workspace) if workspace else "",
+        now=time.time(),
+        options=chosen,
+    )
+
+
+def exit_with(run: RunRecord) -> None:
+    """Leave with the exit code that the run's state stands for."""
+    raise SystemExit(EXIT_CODES[run.state])
+
+
+def complete_run(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Return the runs that shell completion offers."""
+    from segue import wiring
+
+    try:
+        return list(wiring.open_store().find_runs(begun))[:50]
+    except Exception:
+        return []  # completion never speaks of errors
+
+
+run_argument = click.argument("run", default="", shell_complete=complete_run)

@@ -1,0 +1,105 @@
+"""`segue`: the commands, each loaded only when it is used."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from segue import __version__
+from segue.model.errors import OutsideError, SegueError, UserError
+
+#: Command -> module that holds it, and its line in ``--help``. The help text stands
+#: here too, so that listing the commands loads none of them.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("run", "Run a workflow file."),
+    "validate": ("read", "Check a workflow file; show all that is wrong with it."),
+    "graph": ("read", "Show the graph of a workflow file or of a run."),
+    "runs": ("look", "List runs, newest first."),
+    "status": ("look", "Show how far a run has come."),
+    "logs": ("look", "Show what a task printed."),
+    "why": ("look", "Say why a task waits, failed or was skipped."),
+    "history": ("look", "Show what happened in a run, in order."),
+    "cancel": ("change", "Stop a run, or some of its tasks."),
+    "retry": ("change", "Run again what did not succeed; what succeeded stays."),
+    "pause": ("change", "Start nothing more of a run; what runs goes on."),
+    "resume": ("change", "Let a run go on; take it over if its engine is gone."),
+    "doctor": ("doctor", "Check this machine, the store and the engines."),
+}
+
+INTERRUPTED: Final = 130
+
+
+class LazyGroup(click.Group):
+    """Loads the module of a command when the command is used."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the commands in the order of a user's day."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command, loaded."""
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"segue.cli.{COMMANDS[name][0]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a mistyped one is answered with the nearest."""
+        if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+            from segue.model.errors import did_you_mean
+
+            hint = did_you_mean(arguments[0], list(COMMANDS)) or "'segue --help' lists them"
+            raise UserError(f"there is no command {arguments[0]!r}", hint)
+        return super().resolve_command(context, arguments)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 the run succeeded, 1 it failed, 2 the input is wrong, "
+    "3 store or batch system could not be reached, 130 cancelled by the user.",
+)
+@click.version_option(__version__, "-V", "--version", message="segue %(version)s")
+def segue() -> None:
+    """Run the workflows that scientists already have: LUTE, Maestro, Daggy.
+
+    Start with 'segue run FILE'. Shell completion: see 'segue doctor --completion'.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    # Workflows are large and live long: collecting often finds nothing.
+    gc.set_threshold(100_000, 20, 100)
+    try:
+        code: Any = segue.main(arguments, prog_name="segue", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SegueError as error:
+        if not isinstance(error, UserError | OutsideError):
+            raise
+        click.echo(f"segue: {error}" if not hasattr(error, "problems") else str(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader has had enough (`segue runs | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

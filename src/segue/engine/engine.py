@@ -1,0 +1,67 @@
+"""An engine: a scheduler with its executors, its doorbell and its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from segue.engine.dispatch import Dispatch, Grow
+from segue.engine.doorbell import Doorbell
+from segue.engine.owner import owner_name
+from segue.engine.recover import take_over
+from segue.engine.scheduler import Scheduler, Turn
+from segue.model.run import RunRecord
+from segue.model.states import FINAL_RUN
+from segue.protocols.clock import Clock
+from segue.protocols.executor import Executor
+from segue.protocols.store import Store
+
+
+class Engine:
+    """Runs what it takes over, until told to stop."""
+
+    def __init__(
+        self,
+        store: Store,
+        executors: Mapping[str, Executor],
+        grow: Grow,
+        clock: Clock,
+        state: Path,
+        *,
+        default_pool: str = "local",
+        on_turn: Callable[[Turn], None] = lambda turn: None,
+        on_trouble: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.store = store
+        self.owner = owner_name()
+        self.dispatch = Dispatch(executors, default_pool, grow, clock)
+        bell = Doorbell(state / "doorbells" / f"{os.getpid()}-{id(self):x}")
+        self.scheduler = Scheduler(
+            store, self.dispatch, bell, clock, on_turn=on_turn, on_trouble=on_trouble
+        )
+
+    def take(self, run: str, *, force: bool = False) -> None:
+        """Own a run; see `take_over` for what may be refused."""
+        take_over(self.store, self.scheduler, run, self.owner, force=force)
+
+    def run_to_end(self, run: str, stop: Callable[[], bool] = lambda: False) -> RunRecord:
+        """Turn the loop until the run has ended, or `stop` says so; return the run."""
+        runs = self.scheduler.runs
+        self.scheduler.run_until(lambda: run not in runs or stop())
+        record = self.store.run(run)
+        assert record is not None
+        return record
+
+    def idle(self) -> bool:
+        """Tell whether no job of any run is out."""
+        return not any(run.in_flight for run in self.scheduler.runs.values())
+
+    def close(self) -> None:
+        """Let everything go; jobs that run go on, and can be taken over again."""
+        self.scheduler.close()
+
+
+def has_ended(record: RunRecord) -> bool:
+    """Tell whether nothing of the run will ever start again by itself."""
+    return record.state in FINAL_RUN

@@ -1,0 +1,227 @@
+"""The only module that knows every concrete class: puts stores, executors and dialects in.
+
+What we ship is found through the same names as what others add (entry points
+``segue.dialects``, ``segue.executors``, ``segue.stores``); ours are also listed
+here, because reading the entry points of a large installation takes longer than a
+whole small run. A test holds the two lists together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from segue.model.errors import NotFoundError, Problem, UserError, WorkflowError, did_you_mean
+from segue.model.location import Place
+from segue.model.workflow import Growth, Workflow
+from segue.protocols.clock import Clock
+from segue.protocols.dialect import Dialect, Source
+from segue.protocols.executor import Executor
+from segue.protocols.store import Store
+
+#: In the order in which they are asked whether a text is theirs.
+DIALECTS: Final[Mapping[str, str]] = {
+    "daggy": "segue.dialects.daggy:Daggy",
+    "lute": "segue.dialects.lute:Lute",
+    "maestro": "segue.dialects.maestro:Maestro",
+}
+EXECUTORS: Final[Mapping[str, str]] = {"local": "segue.executors.local:open_local"}
+STORES: Final[Mapping[str, str]] = {"sqlite": "segue.store.sqlite:open_sqlite"}
+
+#: A dialect that is so sure of a text is not doubted.
+SURE: Final = 0.9
+#: A workflow file may be so large, in bytes.
+MAX_FILE_BYTES: Final = 256 * 2**20
+
+
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _added(group: str, ours: Mapping[str, str]) -> dict[str, Callable[[], Any]]:
+    """Return what other packages have added to a group, by name."""
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=f"segue.{group}")
+    return {each.name: each.load for each in found if each.name not in ours}
+
+
+# Dialects --------------------------------------------------------------------
+
+
+def dialect_names() -> list[str]:
+    """Return the names of all dialects."""
+    return [*DIALECTS, *_added("dialects", DIALECTS)]
+
+
+def dialect(name: str) -> Dialect:
+    """Return the dialect of that name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    if name in DIALECTS:
+        made: Dialect = _load(DIALECTS[name])()
+        return made
+    added = _added("dialects", DIALECTS)
+    if name not in added:
+        hint = did_you_mean(name, dialect_names()) or f"there are: {', '.join(dialect_names())}"
+        raise NotFoundError(f"there is no dialect {name!r}", hint)
+    return added[name]()()  # type: ignore[no-any-return]
+
+
+def recognise(path: str, text: str) -> Dialect:
+    """Return the dialect that the text is written in, judged by its content.
+
+    Raises
+    ------
+    WorkflowError
+        If no dialect knows the text.
+    """
+    best: tuple[float, Dialect | None] = (0.0, None)
+    for name in DIALECTS:
+        candidate = dialect(name)
+        sureness = candidate.recognise(path, text)
+        if sureness >= SURE:
+            return candidate
+        if sureness > best[0]:
+            best = (sureness, candidate)
+    for load in _added("dialects", DIALECTS).values():
+        candidate = load()()
+        sureness = candidate.recognise(path, text)
+        if sureness > best[0]:
+            best = (sureness, candidate)
+    if best[1] is None:
+        raise WorkflowError(
+            [
+                Problem(
+                    "unknown_dialect",
+                    "this is no workflow that Segue can read",
+                    Place(path, 1, 1),
+                    f"known are {', '.join(DIALECTS)}; --dialect says which one is meant",
+                )
+            ]
+        )
+    return best[1]
+
+
+def read_text(path: str) -> str:
+    """Return the text of a workflow file; ``-`` is standard input.
+
+    Raises
+    ------
+    WorkflowError
+        If it cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        data = _read_bytes(path)
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise WorkflowError(
+            [Problem("unreadable", f"cannot be read: {error.strerror}", Place(path, 1, 1))]
+        ) from error
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        raise WorkflowError(
+            [
+                Problem(
+                    "not_utf8",
+                    f"byte 0x{data[error.start]:02x} is not UTF-8 text",
+                    Place(path, line, column),
+                    "save the file as UTF-8",
+                )
+            ]
+        ) from error
+
+
+def _read_bytes(path: str) -> bytes:
+    descriptor = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        data = stream.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise WorkflowError(
+            [
+                Problem(
+                    "too_large",
+                    f"the file is larger than {MAX_FILE_BYTES // 2**20} MiB",
+                    Place(path, 1, 1),
+                    "a workflow is a description; let parameters multiply its tasks",
+                )
+            ]
+        )
+    return data
+
+
+def read_workflow(source: Source, name: str = "") -> Workflow:
+    """Return the workflow of a text, in the dialect named or recognised."""
+    reader = dialect(name) if name else recognise(source.path, source.text)
+    return reader.read(source)
+
+
+def grow(
+    name: str, output: str, task: str, context: Mapping[str, Any], existing: Mapping[str, str]
+) -> Growth:
+    """Return the tasks that a generator printed, read by its dialect."""
+    return dialect(name).grow(output, task, context, existing)
+
+
+# Stores ----------------------------------------------------------------------
+
+
+def default_store_url() -> str:
+    """Return the place of this user's store: ``SEGUE_STORE``, else a file of the user's own."""
+    given = os.environ.get("SEGUE_STORE", "")
+    if given:
+        return given if "://" in given else f"sqlite://{Path(given).absolute()}"
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return f"sqlite://{state}/segue/segue.db"
+
+
+def open_store(url: str = "") -> Store:
+    """Return the store that a URL names.
+
+    Raises
+    ------
+    UserError
+        If no store knows the URL.
+    StoreError
+        If it cannot be opened.
+    """
+    url = url or default_store_url()
+    scheme = url.partition("://")[0].partition("+")[0]
+    if scheme in STORES:
+        store: Store = _load(STORES[scheme])(url)
+        return store
+    added = _added("stores", STORES)
+    if scheme not in added:
+        known = ", ".join(f"{name}://" for name in (*STORES, *added))
+        raise UserError(f"no store knows {url!r}", f"known are: {known}")
+    return added[scheme]()(url)  # type: ignore[no-any-return]
+
+
+def state_directory(url: str = "") -> Path:
+    """Return the folder for what belongs to a store and is no data: spools and bells."""
+    url = url or default_store_url()
+    if url.startswith("sqlite://"):
+        path = url.removeprefix("sqlite://").partition("?")[0]
+        return Path(path + ".d")
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    word = "".join(sign if sign.isalnum() else "-" for sign in url.partition("@")[2] or url)
+    return Path(state, "segue", word)
+
+
+# Executors -------------------------------------------------------------------
+
+
+def open_executors(state: Path, clock: Clock, *, slots: int | None = None) -> dict[str, Executor]:
+    """Return the executors by the names of their pools; ``local`` is always there."""
+    local: Executor = _load(EXECUTORS["local"])(state / "local", slots=slots)
+    return {"local": local}
