@@ -1,0 +1,52 @@
+# Bare `make` lists the targets. PYTHON chooses the interpreter of the environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test test-fast bench docs demo lock changelog clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment, with everything locked.
+
+$(STAMP): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup ## Format, lint, types, import contracts, docs; warnings are errors.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet
+
+test: setup ## Run every test, the 10,000 random graphs included.
+	SEGUE_HYPOTHESIS=deep $(BIN)/pytest -n auto
+
+test-fast: setup ## Run the tests with few random cases.
+	$(BIN)/pytest -n auto -m "not slow"
+
+bench: setup ## Measure against make and the spawn floor; results in bench/results.
+	$(BIN)/python bench/run.py
+
+docs: setup ## Build the documentation into site/.
+	$(BIN)/mkdocs build --strict
+
+demo: setup ## Run three real workflows, show their state and a graph.
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+lock: ## Write requirements.txt anew from pyproject.toml.
+	$(BIN)/python -m piptools compile --quiet --all-extras --all-build-deps --generate-hashes \
+	    --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	    --no-header --output-file requirements.txt pyproject.toml
+
+changelog: setup ## Show the fragments of changes.d that the next release will hold.
+	@for file in changes.d/*.md; do printf -- '- %s\n' "$$(cat "$$file")"; done
+
+clean: ## Remove what was built.
+	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results
