@@ -1,0 +1,75 @@
+"""Names and directories of step instances (specification 2.3)."""
+
+from __future__ import annotations
+
+import string
+from typing import Final
+
+_KEPT: Final = frozenset("-_.() " + string.ascii_letters + string.digits)
+
+
+def sanitise(text: str) -> str:
+    """Return the text as part of a path: other characters go, blanks become ``_``.
+
+    Examples
+    --------
+    >>> sanitise("NAME.a/b c"), sanitise("See you, later")
+    ('NAME.ab_c', 'See_you_later')
+    """
+    if text.isascii() and text.isalnum():
+        return text
+    return "".join(each for each in text if each in _KEPT).replace(" ", "_")
+
+
+def instance_name(step: str, label: str) -> str:
+    """Return the name of the instance of a step with a label string, or the step's own.
+
+    Examples
+    --------
+    >>> instance_name("sim", "SIZE.10"), instance_name("sim", "")
+    ('sim_SIZE.10', 'sim')
+    """
+    return f"{step}_{label}" if label else step
+
+
+def hashed_name(step: str, rank: int, count: int) -> str:
+    """Return the short name of the instance, counted from 0, as ``--hashws`` gives it.
+
+    Examples
+    --------
+    >>> hashed_name("sim", 3, 12)
+    'sim_instance_03'
+    """
+    width = len(str(count - 1))
+    return f"{step}_instance_{rank:0{width}d}"
+
+
+def directory(step: str, part: str = "") -> str:
+    """Return the workspace, relative to the study's directory.
+
+    Examples
+    --------
+    >>> directory("sim", "SIZE.10"), directory("build")
+    ('sim/SIZE.10', 'build')
+    """
+    inner = sanitise(part)
+    return f"{sanitise(step)}/{inner}" if inner else sanitise(step)
+
+
+def why_unusable(path: str) -> str:
+    """Return what makes a workspace unusable, or ``""``.
+
+    Examples
+    --------
+    >>> why_unusable("sim/..")
+    'it would lie outside of its own directory'
+    """
+    for part in path.split("/"):
+        if not part:
+            return "none of its characters may stand in a directory's name"
+        if part in (".", ".."):
+            return "it would lie outside of its own directory"
+        # 255 bytes is what file systems take; the kept characters have one byte each.
+        if len(part) > 255:
+            return "its name is longer than 255 characters"
+    return ""
