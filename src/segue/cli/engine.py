@@ -15,7 +15,6 @@ import click
 from segue.cli.common import EXIT_CODES, print_json
 from segue.cli.progress import Progress, progress_for
 from segue.engine.commands import CommandKind
-from segue.engine.documents import run_document
 from segue.engine.engine import Engine
 from segue.model.run import RunRecord
 from segue.model.states import FINAL_RUN
@@ -70,6 +69,8 @@ class Session:
         from segue.cli.show import show_end
 
         if self.as_json:
+            from segue.engine.documents import run_document
+
             print_json(run_document(self.store, record))
         else:
             show_end(self.store, record)

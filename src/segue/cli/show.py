@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from segue.engine.explain import Explanation
-from segue.model.drawing import template_of
 from segue.model.errors import Problem, Severity, shorten
 from segue.model.run import AttemptRecord, RunRecord
 from segue.model.states import FINAL_RUN, TaskState
 from segue.model.times import duration, size
 from segue.model.workflow import Action, Argv, Container, ManagedTask, Script, Task, Workflow
 from segue.protocols.store import Store, TaskFilter
+
+if TYPE_CHECKING:
+    from segue.engine.explain import Explanation
 
 _FAILURES_SHOWN: Final = 10
 _TAIL_BYTES: Final = 2000
@@ -72,6 +73,8 @@ def show_warnings(workflow: Workflow) -> None:
 def show_plan(workflow: Workflow) -> None:
     """Print what would run, a line a template."""
     click.echo(f"{workflow.name} ({workflow.dialect}): {len(workflow.tasks)} tasks")
+    from segue.model.drawing import template_of
+
     templates: dict[str, list[Task]] = {}
     for task in workflow.tasks:
         templates.setdefault(template_of(task), []).append(task)

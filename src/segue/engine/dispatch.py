@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from segue.engine.growth import fault, fit
 from segue.engine.jobs import job_of
 from segue.engine.live_run import CancelJob, Deed, LiveRun, ReadOutput, Recall, Submit
-from segue.engine.watch import Watch
 from segue.model.errors import ExecutorError, RefusedError, WorkflowError
 from segue.model.events import Ended, Grown, GrowthFailed, JobEvent
 from segue.model.run import AttemptRecord
@@ -41,10 +41,7 @@ class Dispatch:
     def __init__(
         self, executors: Mapping[str, Executor], default: str, grow: Grow, clock: Clock
     ) -> None:
-        self._executors: dict[str, Executor] = {
-            name: each if each.capabilities.pushes else Watch(each)
-            for name, each in executors.items()
-        }
+        self._executors = {name: _telling(each) for name, each in executors.items()}
         self._default = default
         self._grow = grow
         self._clock = clock
@@ -71,6 +68,15 @@ class Dispatch:
                 attempt.place == executor for run in runs for attempt in run.attempts.values()
             )
         return capabilities.slots + capabilities.ahead - held
+
+    def has_plenty(self, runs: Iterable[LiveRun]) -> bool:
+        """Tell whether every executor holds so much that none waits for us soon."""
+        runs = list(runs)
+        return all(
+            each.capabilities.slots is not None
+            and self.room(name, runs) < each.capabilities.ahead // 2
+            for name, each in self._executors.items()
+        )
 
     # Out ---------------------------------------------------------------------
 
@@ -143,6 +149,10 @@ class Dispatch:
             )
         except WorkflowError as error:
             return GrowthFailed(deed.task, deed.attempt, now, str(error))
+        growth = fit(run, deed.task, growth)
+        wrong = fault(run, growth)
+        if wrong:
+            return GrowthFailed(deed.task, deed.attempt, now, wrong)
         return Grown(deed.task, deed.attempt, now, growth)
 
     # In ----------------------------------------------------------------------
@@ -207,6 +217,15 @@ class Dispatch:
         """Let all executors go; what runs goes on."""
         for executor in self._executors.values():
             executor.close()
+
+
+def _telling(executor: Executor) -> Executor:
+    """Return an executor that tells by itself what happens."""
+    if executor.capabilities.pushes:
+        return executor
+    from segue.engine.watch import Watch  # threads, which local runs do without
+
+    return Watch(executor)
 
 
 def _key(run: LiveRun, attempt: AttemptRecord) -> JobKey:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 
 from segue.model.run import Lease
@@ -12,7 +11,7 @@ from segue.model.run import Lease
 def owner_name() -> str:
     """Return a name for this process: host, process id, its start, and a random word."""
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{start_of(pid)}:{secrets.token_hex(4)}"
+    return f"{socket.gethostname()}:{pid}:{start_of(pid)}:{os.urandom(4).hex()}"
 
 
 def start_of(pid: int) -> str:

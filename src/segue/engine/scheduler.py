@@ -30,6 +30,9 @@ log = logging.getLogger("segue.scheduler")
 
 #: A lease is in force so long, and is renewed after a third of it.
 LEASE_S: Final = 15.0
+#: While executors have work in hand, what happens in so many milliseconds is committed
+#: together.
+GATHER_MS: Final = 4
 #: Pause before a store that could not be written is tried again.
 STORE_RETRY_S: Final = 2.0
 #: Pause before an executor that could not say what became of jobs is asked again.
@@ -75,6 +78,8 @@ class Scheduler:
         self._trouble = ""
         self._on_turn = on_turn
         self._on_trouble = on_trouble
+        self._bell = select.poll()
+        self._bell.register(doorbell.fileno(), select.POLLIN)
         self._poll = select.poll()
         self._poll.register(doorbell.fileno(), select.POLLIN)
         self._watched: set[int] = set()
@@ -172,6 +177,9 @@ class Scheduler:
         fired = self._poll.poll(None if timeout is None else int(timeout * 1000) + 1)
         bell = self.doorbell.fileno()
         self._rung = self._rung or any(descriptor == bell for descriptor, _ in fired)
+        if fired and not self._rung and self.dispatch.has_plenty(self.runs.values()):
+            # Nobody waits for what we decide now, so more can come into one commit.
+            self._rung = bool(self._bell.poll(GATHER_MS))
 
     def _collect(self, now: float) -> None:
         self._inbox.extend(self.dispatch.collect())

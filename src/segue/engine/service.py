@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
@@ -35,7 +35,8 @@ def new_run_id(workflow: str) -> str:
     True
     """
     slug = re.sub(r"[^a-z0-9]+", "-", workflow.lower()[:200]).strip("-")[:24].strip("-")
-    word = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    number = int.from_bytes(os.urandom(8))
+    word = "".join(_ALPHABET[number // len(_ALPHABET) ** at % len(_ALPHABET)] for at in range(6))
     return f"{slug or 'run'}-{word}"
 
 

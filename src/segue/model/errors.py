@@ -14,7 +14,6 @@ SegueError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -128,7 +127,9 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     >>> did_you_mean("zzz", ["split"])
     ''
     """
-    # difflib is quadratic in the length of the words; a name of 100,000
+    import difflib  # only errors need it
+
+    # It is quadratic in the length of the words; a name of 100,000
     # characters must not make an error message take minutes.
     if len(word) > 200 or len(known) > 5000:
         return ""

@@ -176,7 +176,7 @@ class Generator:
     """The stdout of the task holds more tasks; `dialect` reads it."""
 
     dialect: str
-    #: Each new task without dependents becomes a need of the generator's dependents.
+    #: Who waits for the generator also waits for the new tasks that nothing new waits for.
     inherit_dependents: bool = False
 
 

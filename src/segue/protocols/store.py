@@ -52,10 +52,10 @@ class Commit:
     """All that one turn of the loop changed in one run; written in one transaction.
 
     `steps` holds, for each changed task, the state that the change was made from, and
-    the new record; a task that changed several times appears once, from its first state to
-    its last, and `history` tells what lay between. `attempts` are written over by
-    (task, number); one in state ``ready`` was given back before it began, and is removed. `nodes` are tasks and barriers that generators added, from position
-    `first_new` on.
+    the new record; a task that changed several times appears once, from its first state
+    to its last, and `history` tells what lay between. `attempts` are written over by
+    (task, number); one in state ``ready`` was given back before it began, and is removed.
+    `nodes` are tasks and barriers that generators added, from position `first_new` on.
     """
 
     run: str

@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
 
 from segue.model.errors import LeaseLostError, NotFoundError, StoreError, UserError
 from segue.model.run import (
@@ -45,6 +44,8 @@ _NO_LIMIT: Final = -1
 
 def open_sqlite(url: str) -> SqliteStore:
     """Return the store that a URL names: ``sqlite:///absolute/path.db?synchronous=full``."""
+    from urllib.parse import parse_qsl, unquote  # slow to import
+
     path, _, query = url.removeprefix("sqlite://").partition("?")
     options = dict(parse_qsl(query))
     synchronous = options.pop("synchronous", "normal").lower()

@@ -1,0 +1,75 @@
+from runs import Play, task
+
+from segue.engine.growth import fault, fit
+from segue.model.workflow import Barrier, Generator, Growth
+
+
+def generator(**changes):
+    return task("gen", generator=Generator("daggy", **changes))
+
+
+def test_dependents_inherit_the_new_ends_when_the_generator_says_so():
+    run = Play(generator(inherit_dependents=True), task("report", "gen")).run
+
+    grown = fit(run, 0, Growth((task("x", "gen"), task("y", "x"))))
+
+    assert grown.late_needs == (("report", "y"),)
+
+
+def test_many_heirs_of_many_ends_share_one_barrier():
+    run = Play(generator(inherit_dependents=True), task("r1", "gen"), task("r2", "gen")).run
+
+    grown = fit(run, 0, Growth((task("x", "gen"), task("y", "gen"))))
+
+    assert [barrier.needs for barrier in grown.barriers] == [("x", "y")]
+    assert len(grown.late_needs) == 2
+    assert fault(run, grown) == ""
+
+
+def test_without_that_wish_dependents_inherit_nothing():
+    run = Play(generator(), task("report", "gen")).run
+
+    assert fit(run, 0, Growth((task("x", "gen"),))).late_needs == ()
+
+
+def test_a_name_that_is_there_is_refused():
+    run = Play(generator(), task("report", "gen")).run
+
+    assert fault(run, Growth((task("report"),))) == "there is a task 'report' already"
+    assert "already" in fault(run, Growth((task("x"), task("x"))))
+
+
+def test_a_need_that_does_not_exist_is_refused():
+    run = Play(generator()).run
+
+    assert "'nope', which does not exist" in fault(run, Growth((task("x", "nope"),)))
+
+
+def test_a_late_need_of_what_is_not_there_is_refused():
+    run = Play(generator()).run
+
+    assert "cannot come to need" in fault(run, Growth((task("x"),), late_needs=(("no", "x"),)))
+
+
+def test_a_circle_through_the_edges_of_the_run_is_found():
+    run = Play(generator(), task("b"), task("c", "b")).run
+
+    said = fault(run, Growth((task("x", "c"),), late_needs=(("b", "x"),)))
+
+    assert said.startswith("these tasks would wait for each other: ")
+    assert {"x", "c", "b"} <= set(said.split(": ")[1].split(" -> "))
+
+
+def test_a_circle_through_a_barrier_is_found():
+    run = Play(generator(), task("b")).run
+    barrier = Barrier("barrier:x", ("x",))
+
+    said = fault(run, Growth((task("x", "b"),), (barrier,), (("b", "barrier:x"),)))
+
+    assert "wait for each other" in said
+
+
+def test_growth_without_faults_is_welcome():
+    run = Play(generator(), task("report", "gen")).run
+
+    assert fault(run, Growth((task("x", "gen"),), late_needs=(("report", "x"),))) == ""
