@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -19,12 +20,14 @@ from segue.model.errors import Problem, Severity, WorkflowError
 def validate(file: str, as_json: bool, **options: Any) -> None:
     """Check FILE ('-': standard input): every problem with its place and a hint.
 
+    A fact that a run will need (--set) and that is not given is only a warning here.
+
     Exit code 0: it can be run; 2: it cannot.
     """
     from segue import wiring
     from segue.model.graph import check_graph
 
-    name = ""
+    name, size = "", None
     problems: tuple[Problem, ...]
     try:
         source = source_of(file, wiring.read_text(file), "", options)
@@ -35,9 +38,9 @@ def validate(file: str, as_json: bool, **options: Any) -> None:
         )
         name = reader.name
         workflow = reader.read(source)
-        problems = (*workflow.warnings, *check_graph(workflow))
+        problems, size = (*workflow.warnings, *check_graph(workflow)), len(workflow.tasks)
     except WorkflowError as error:
-        problems = error.problems
+        problems = tuple(only_a_fact(problem) for problem in error.problems)
     wrong = any(problem.severity is Severity.ERROR for problem in problems)
     if as_json:
         print_json(
@@ -52,11 +55,19 @@ def validate(file: str, as_json: bool, **options: Any) -> None:
 
         show_problems(problems)
         if not wrong:
-            click.echo(f"{file}: a {name} workflow of {len(workflow.tasks)} tasks")
+            tasks = "its tasks depend on facts" if size is None else f"{size} tasks"
+            click.echo(f"{file}: a {name} workflow, {tasks}")
         else:
             number = sum(problem.severity is Severity.ERROR for problem in problems)
             click.echo(f"{file}: {number} error{'s' if number != 1 else ''}", err=True)
     raise SystemExit(2 if wrong else 0)
+
+
+def only_a_fact(problem: Problem) -> Problem:
+    """Return the problem; one that is no fault of the file, as a warning."""
+    if problem.code != "unknown_fact":
+        return problem
+    return replace(problem, severity=Severity.WARNING)
 
 
 def problem_document(problem: Problem, file: str) -> dict[str, Any]:
