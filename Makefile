@@ -23,7 +23,7 @@ check: setup ## Format, lint, types, import contracts, docs; warnings are errors
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: setup ## Run every test, the 10,000 random graphs included.
 	SEGUE_HYPOTHESIS=deep $(BIN)/pytest -n auto
@@ -35,7 +35,7 @@ bench: setup ## Measure against make and the spawn floor; results in bench/resul
 	$(BIN)/python bench/run.py
 
 docs: setup ## Build the documentation into site/.
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 demo: setup ## Run three real workflows, show their state and a graph.
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh

@@ -1,0 +1,127 @@
+import select
+import threading
+
+import pytest
+
+from segue.engine.watch import Watch
+from segue.model.errors import ExecutorError
+from segue.model.events import Ended, Started
+from segue.model.states import Cause
+from segue.model.workflow import Argv
+from segue.protocols.executor import Capabilities, Job, JobKey
+from segue.testing.fake_executor import FakeExecutor
+
+KEY = JobKey("r", 0, 1)
+JOB = Job(KEY, "a", Argv(("true",)), "/f", "/")
+PATIENCE_MS = 10_000
+
+
+class Asked(FakeExecutor):
+    """A fake batch system: it says nothing until it is asked, and counts how often."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(**settings)
+        self.polls = 0
+        self.failing = False
+        self.submitted = threading.Event()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(pushes=False, poll_interval_s=0.01)
+
+    def reopen(self):
+        return Asked(clock=self.clock, place=self.place)
+
+    def submit(self, jobs):
+        if self.failing:
+            raise ExecutorError("sbatch: no answer")
+        found = super().submit(jobs)
+        self.submitted.set()
+        return found
+
+    def poll(self, jobs):
+        self.polls += 1
+        if self.failing:
+            raise ExecutorError("squeue: no answer")
+        return self.collect()
+
+
+@pytest.fixture
+def inner():
+    return Asked()
+
+
+@pytest.fixture
+def watch(inner):
+    watch = Watch(inner)
+    yield watch
+    watch.close()
+
+
+def wait_for_news(watch):
+    poll = select.poll()
+    poll.register(watch.fileno(), select.POLLIN)
+    assert poll.poll(PATIENCE_MS), "nothing was told"
+    return [report for _, report in watch.collect()]
+
+
+def test_it_looks_like_an_executor_that_tells(watch):
+    assert watch.capabilities.pushes
+
+
+def test_what_a_poll_finds_is_told(watch, inner):
+    watch.submit([JOB])
+    assert inner.submitted.wait(10)
+
+    inner.start(KEY)
+    assert isinstance(wait_for_news(watch)[0], Started)
+    inner.finish(KEY, exit_code=3)
+
+    assert wait_for_news(watch)[0].exit_code == 3
+
+
+def test_a_poll_that_fails_changes_nothing(watch, inner):
+    watch.submit([JOB])
+    assert inner.submitted.wait(10)
+    inner.failing = True
+    seen = inner.polls
+    while inner.polls < seen + 3:
+        threading.Event().wait(0.001)
+    assert watch.collect() == []
+
+    inner.failing = False
+    inner.finish(KEY)
+
+    assert wait_for_news(watch)[0].cause is None
+
+
+def test_a_submission_that_fails_ends_the_attempt_as_unreachable(watch, inner):
+    inner.failing = True
+
+    watch.submit([JOB])
+
+    (ended,) = wait_for_news(watch)
+    assert isinstance(ended, Ended)
+    assert (ended.cause, ended.message) == (Cause.UNREACHABLE, "sbatch: no answer")
+
+
+def test_jobs_that_were_found_are_polled_for(inner):
+    inner.submit([JOB])
+    inner.start(KEY)
+    inner.collect()
+    watch = Watch(inner.reopen())
+    (answer,) = watch.find({KEY: "7"})
+    assert isinstance(answer.report, Started)
+
+    watch._inner.finish(KEY, exit_code=1)
+
+    assert wait_for_news(watch)[0].exit_code == 1
+    watch.close()
+
+
+def test_a_cancel_reaches_the_batch_system(watch, inner):
+    watch.submit([JOB])
+
+    watch.cancel({KEY: ""})
+
+    assert Cause.CANCELLED in [report.cause for report in wait_for_news(watch)]
