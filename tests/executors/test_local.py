@@ -93,16 +93,6 @@ def test_a_job_knows_its_name(local, tmp_path):
     assert stdout_of(each) == "my.run-x.3.1 my.run-x 1\n"
 
 
-def test_an_environment_changed_after_the_keeper_started_is_seen(local, tmp_path, monkeypatch):
-    run(local, job(tmp_path, 0, "true"))
-    monkeypatch.setenv("LATE", "yes")
-    each = job(tmp_path, 1, "echo $LATE")
-
-    run(local, each)
-
-    assert stdout_of(each) == "yes\n"
-
-
 def test_a_program_is_looked_for_on_the_path_of_the_job(local, tmp_path):
     program = tmp_path / "bin" / "mine"
     program.parent.mkdir()

@@ -62,7 +62,6 @@ class LocalExecutor:
         self._capabilities = Capabilities(slots, ahead=max(32, 2 * slots), pushes=True)
         self._own: KeeperLink | None = None
         self._own_slots = slots
-        self._environment: dict[str, str] = {}
         self._links: dict[int, KeeperLink] = {}
         #: Folders of dead keepers, by the names of jobs whose ends we took from them.
         self._dead: dict[str, Path] = {}
@@ -109,7 +108,7 @@ class LocalExecutor:
             text = f"cannot start the keeper of local jobs: {error}"
             return known + [local_protocol.unreachable(key, now, text) for key in keys.values()]
         link.jobs.update(keys)
-        self._post(link, self._environment_messages() + messages)
+        self._post(link, messages)
         return known
 
     def poll(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
@@ -226,19 +225,10 @@ class LocalExecutor:
         """Return our own keeper; start it if there is none."""
         if self._own is None:
             local_spool.tidy(self._host_folder)
-            self._environment = dict(os.environ)
             self._own_slots = self._free_slots()
             self._own = local_link.start_keeper(self._host_folder, self._own_slots, self._grace_s)
             self._add(self._own)
         return self._own
-
-    def _environment_messages(self) -> list[list[Any]]:
-        """Return what tells the keeper of an environment that has changed since its start."""
-        now = dict(os.environ)
-        if now == self._environment:
-            return []
-        self._environment = now
-        return [["environment", now]]
 
     def _free_slots(self) -> int:
         taken = sum(len(link.jobs) for link in self._links.values() if link is not self._own)

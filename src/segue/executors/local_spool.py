@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -154,7 +153,9 @@ def _forget_line(names: Iterable[str]) -> bytes:
 def remove(spool: Path) -> None:
     """Remove the folder of a dead keeper."""
     with contextlib.suppress(OSError):
-        shutil.rmtree(spool)
+        from shutil import rmtree  # slow to import, and a run seldom removes anything
+
+        rmtree(spool)
 
 
 def tidy(host_folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
 
 
 def rfc3339(at: float | None) -> str | None:
@@ -15,6 +15,8 @@ def rfc3339(at: float | None) -> str | None:
     """
     if at is None:
         return None
+    from datetime import UTC, datetime  # slow to import
+
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -26,7 +28,7 @@ def clock_time(at: float) -> str:
     >>> len(clock_time(0.0))
     8
     """
-    return datetime.fromtimestamp(at).strftime("%H:%M:%S")
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def duration(seconds: float) -> str:

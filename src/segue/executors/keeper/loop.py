@@ -149,9 +149,6 @@ class Keeper:
                 if job.owner is link:
                     job.owner = None
 
-    def _on_environment(self, link: Link, variables: dict[str, str]) -> None:
-        link.environment = encode_environment(variables)
-
     def _on_submit(self, link: Link, *fields: object) -> None:
         job = Job(list(fields), link, link.environment)
         known = job.name in self.jobs or job.name in self.ended
