@@ -1,6 +1,5 @@
 """Settings for the whole suite."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,5 @@ for folder in Path(__file__).parent.iterdir():
     if folder.is_dir():
         sys.path.insert(0, str(folder))
 
-settings.register_profile("fast", max_examples=100, deadline=None)
-settings.register_profile("deep", max_examples=10_000, deadline=None)
-settings.load_profile(os.environ.get("SEGUE_HYPOTHESIS", "fast"))
+settings.register_profile("segue", max_examples=100, deadline=None)
+settings.load_profile("segue")

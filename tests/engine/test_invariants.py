@@ -3,8 +3,10 @@
 `SEGUE_HYPOTHESIS=deep` draws 10,000 of them; `make test` does.
 """
 
+import os
+
 import pytest
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from runs import FINAL_STATES, Play, task
 
@@ -178,6 +180,9 @@ class World:
         )  # fmt: skip
 
 
+#: So many graphs are drawn for each property.
+GRAPHS = 10_000 if os.environ.get("SEGUE_HYPOTHESIS") == "deep" else 100
+
 GENERATORS = st.sampled_from([None, None, Generator("daggy")])
 CAUSES = [
     Cause.EXIT_CODE, Cause.SIGNAL, Cause.TIMED_OUT, Cause.LOST, Cause.UNREACHABLE, Cause.REFUSED,
@@ -197,6 +202,7 @@ def reaches(run, name: str, goals: set[str]) -> bool:
     return False
 
 
+@settings(max_examples=GRAPHS)
 @given(dags(), st.data())
 def test_every_invariant_holds_after_every_event(nodes, data):
     world = World(nodes, data)
@@ -217,6 +223,7 @@ def test_every_invariant_holds_after_every_event(nodes, data):
         world.check()
 
 
+@settings(max_examples=GRAPHS)
 @given(dags(), st.data())
 def test_every_run_ends_when_every_job_does(nodes, data):
     world = World(nodes, data)
@@ -239,6 +246,7 @@ def test_every_run_ends_when_every_job_does(nodes, data):
     assert {record.state for record in play.run.records} <= FINAL_STATES
 
 
+@settings(max_examples=GRAPHS)
 @given(dags(), st.data())
 def test_a_task_starts_only_after_needs_that_let_it(nodes, data):
     """Without commands and retries, whatever starts had its rule met by final states."""
@@ -255,6 +263,7 @@ def test_a_task_starts_only_after_needs_that_let_it(nodes, data):
             play.tell(Grown(position, 1, 1.0, Growth(())))
 
 
+@settings(max_examples=GRAPHS)
 @given(dags(), st.data())
 def test_decide_changes_nothing_and_says_the_same_twice(nodes, data):
     from segue.engine.decide import decide
