@@ -124,7 +124,14 @@ def read_text(path: str) -> str:
         return data.decode("utf-8-sig")
     except OSError as error:
         raise WorkflowError(
-            [Problem("unreadable", f"cannot be read: {error.strerror}", Place(path, 1, 1))]
+            [
+                Problem(
+                    "unreadable",
+                    f"cannot be read: {error.strerror}",
+                    Place(path, 1, 1),
+                    "give the name of a workflow file that exists and that you can read",
+                )
+            ]
         ) from error
     except UnicodeDecodeError as error:
         before = data[: error.start]
@@ -145,8 +152,10 @@ def read_text(path: str) -> str:
 def _read_bytes(path: str) -> bytes:
     descriptor = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as stream:
-        data = stream.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
+        # A pipe has no size and is read as far as we would go; a file is not read in vain.
+        too_large = os.fstat(descriptor).st_size > MAX_FILE_BYTES
+        data = b"" if too_large else stream.read(MAX_FILE_BYTES + 1)
+    if too_large or len(data) > MAX_FILE_BYTES:
         raise WorkflowError(
             [
                 Problem(

@@ -152,6 +152,29 @@ def test_an_unreachable_executor_is_tried_again_after_a_pause():
     assert play.run.next_time() == 1.0
 
 
+def test_an_executor_that_stays_unreachable_is_tried_for_half_an_hour():
+    play = Play(task("fit"))
+    while play.admit():
+        play.ended("fit", Cause.UNREACHABLE)
+        play.tell(None, now=play.run.next_time() or play.now)
+
+    assert play.state("fit") == "failed"
+    assert 25 * 60 < play.now < 35 * 60
+
+
+def test_unreachable_attempts_leave_the_budget_for_lost_ones_alone():
+    play = Play(task("fit", retry=Retry(infrastructure_limit=1)))
+    for _ in range(5):
+        play.admit()
+        play.ended("fit", Cause.UNREACHABLE)
+        play.tell(None, now=play.run.next_time())
+    play.admit()
+
+    play.ended("fit", Cause.LOST)
+
+    assert play.state("fit") == "ready"
+
+
 def test_a_refused_job_is_not_tried_again():
     play = Play(task("fit", retry=Retry(limit=5)))
     play.admit()

@@ -104,8 +104,8 @@ class Checks:
                 message = f"{what}: {meaning} to YAML 1.1"
                 self.warn(each, "yaml_trap", message, "put it in quotes if you mean the text")
 
-    def tags(self, root: yaml.Node) -> None:
-        """Refuse tags of one's own (``!name``): no part of a study has a use for them."""
+    def values(self, root: yaml.Node) -> None:
+        """Refuse tags of one's own (``!name``) and NUL characters: no study has a use for them."""
         seen: set[int] = set()
         left = [root]
         while left:
@@ -121,6 +121,9 @@ class Checks:
                 left += node.value
             elif isinstance(node, yaml.MappingNode):
                 left += [each for pair in node.value for each in pair]
+            elif "\0" in node.value:
+                message = "the text holds a NUL character, which no file and no command can have"
+                self.refuse(node, "bad_character", message, "remove it")
 
 
 def _quoted(node: yaml.Node) -> str:

@@ -27,7 +27,7 @@ BATCH_KEYS: Final = (
 
 def read_study(root: yaml.Node, checks: Checks) -> Study | None:
     """Return the study, or None when its outline is not there; problems go into `checks`."""
-    checks.tags(root)
+    checks.values(root)
     fields = checks.fields(root, "the study", TOP_KEYS, ("description", "study"), tolerant=True)
     if fields is None:
         return None

@@ -51,8 +51,10 @@ from segue.model.states import (
 )
 from segue.model.workflow import Barrier, Nothing, Task, TriggerRule, Verdict
 
-#: Pause before the n-th attempt that an unreachable executor spoilt, in seconds.
-UNREACHABLE_DELAYS_S: Final = (1.0, 5.0, 25.0)
+#: Pauses after attempts that an executor could not take, in seconds; then the last again.
+UNREACHABLE_DELAYS_S: Final = (1.0, 5.0, 25.0, 60.0)
+#: So many such attempts are made, over half an hour, before a task has failed.
+UNREACHABLE_LIMIT: Final = 30
 
 
 def decide(run: LiveRun, event: Event | None, now: float) -> Decision:
@@ -234,13 +236,15 @@ def next_try(task: Task, record: TaskRecord, cause: Cause, now: float) -> TaskRe
     waiting = record._replace(state=TaskState.WAITING, cause=cause)
     if cause is Cause.REFUSED:
         return None
+    if cause is Cause.UNREACHABLE:
+        if record.refusals >= UNREACHABLE_LIMIT:
+            return None
+        delay_s = UNREACHABLE_DELAYS_S[min(record.refusals, len(UNREACHABLE_DELAYS_S) - 1)]
+        return waiting._replace(refusals=record.refusals + 1, not_before=now + delay_s)
     if cause in INFRASTRUCTURE:
         if record.losses >= retry.infrastructure_limit:
             return None
-        delay_s = 0.0
-        if cause is Cause.UNREACHABLE:
-            delay_s = UNREACHABLE_DELAYS_S[min(record.losses, len(UNREACHABLE_DELAYS_S) - 1)]
-        return waiting._replace(losses=record.losses + 1, not_before=now + delay_s)
+        return waiting._replace(losses=record.losses + 1, not_before=now)
     if cause is Cause.TIMED_OUT and task.restart is not None:
         if retry.restart_limit is None or record.restarts < retry.restart_limit:
             return waiting._replace(restarts=record.restarts + 1, not_before=now)

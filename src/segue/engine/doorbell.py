@@ -12,15 +12,25 @@ from pathlib import Path
 
 
 class Doorbell:
-    """The engine's end: a descriptor that becomes readable when somebody rings."""
+    """The engine's end: a descriptor that becomes readable when somebody rings.
+
+    `address` is what others ring. It is empty where no named pipe can be made, on a full
+    disk for one: commands are then found when leases are renewed, a few seconds later.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.mkfifo(path, 0o600)
-        # Opened for both, so that the pipe never ends when a visitor leaves.
-        self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.address = ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(path, 0o600)
+            # Opened for both, so that the pipe never ends when a visitor leaves.
+            self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            self._descriptor, self._ring_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        else:
+            self.address = str(path)
+            self._ring_end = self._descriptor
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -29,7 +39,7 @@ class Doorbell:
     def ring(self) -> None:
         """Ring from within this process: safe in threads and signal handlers."""
         with contextlib.suppress(BlockingIOError):
-            os.write(self._descriptor, b"!")
+            os.write(self._ring_end, b"!")
 
     def clear(self) -> None:
         """Forget all rings so far."""
@@ -40,7 +50,10 @@ class Doorbell:
     def close(self) -> None:
         """Take the bell down."""
         os.close(self._descriptor)
-        self.path.unlink(missing_ok=True)
+        if self.address:
+            Path(self.address).unlink(missing_ok=True)
+        else:
+            os.close(self._ring_end)
 
 
 def ring(path: str) -> bool:

@@ -58,7 +58,7 @@ def take_over(
         now + LEASE_S,
         socket.gethostname(),
         os.getpid(),
-        str(scheduler.doorbell.path),
+        scheduler.doorbell.address,
     )
     lease = store.acquire(wanted, now, dead)
     if lease is None and before is not None:

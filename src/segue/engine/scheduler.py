@@ -20,9 +20,10 @@ from segue.engine.decide import admit, decide, first_look
 from segue.engine.dispatch import Dispatch, RunEvent
 from segue.engine.doorbell import Doorbell
 from segue.engine.live_run import NO_DECISION, Decision, Deed, LiveRun
-from segue.model.errors import ExecutorError, LeaseLostError, StoreError
+from segue.model.errors import ExecutorError, LeaseLostError, StoreError, shorten
+from segue.model.events import Ended
 from segue.model.run import Lease, RunRecord
-from segue.model.states import FINAL_RUN
+from segue.model.states import FINAL_RUN, Cause
 from segue.protocols.clock import Clock
 from segue.protocols.store import Commit, Store
 
@@ -35,6 +36,8 @@ LEASE_S: Final = 15.0
 GATHER_MS: Final = 4
 #: Pause before a store that could not be written is tried again.
 STORE_RETRY_S: Final = 2.0
+#: Attempts that could not be started are spoken of no more often than this.
+SPOILT_AGAIN_S: Final = 5.0
 #: Pause before an executor that could not say what became of jobs is asked again.
 ASK_AGAIN_S: Final = 5.0
 
@@ -76,6 +79,7 @@ class Scheduler:
         self._renew_at = 0.0
         self._retry_store_at = 0.0
         self._trouble = ""
+        self._speak_of_spoilt_at = 0.0
         self._on_turn = on_turn
         self._on_trouble = on_trouble
         self._bell = select.poll()
@@ -189,7 +193,17 @@ class Scheduler:
             if run is None:
                 log.warning("an event for a run that is not ours: %s %s", name, event)
                 continue
+            if isinstance(event, Ended) and event.cause is Cause.UNREACHABLE:
+                self._speak_of_spoilt(run, event, now)
             self._take(run, decide(run, event, now), now)
+
+    def _speak_of_spoilt(self, run: LiveRun, event: Ended, now: float) -> None:
+        """Say that the place is in trouble: what it spoils is tried again in silence."""
+        if now < self._speak_of_spoilt_at:
+            return
+        self._speak_of_spoilt_at = now + SPOILT_AGAIN_S
+        name = shorten(run.nodes[event.task].name)
+        self._on_trouble(f"{name} could not be started: {event.message}")
 
     def _take_commands(self, now: float) -> None:
         if not self._rung:

@@ -24,6 +24,8 @@ class TaskRecord(NamedTuple):
     failures, losses, restarts
         Attempts counted against the three budgets of `Retry` since the task was
         last retried by a person.
+    refusals
+        Attempts that no executor could take, counted in the same way.
     not_before
         A waiting task may not become ready before this time.
     cancelling
@@ -38,6 +40,7 @@ class TaskRecord(NamedTuple):
     restarts: int = 0
     not_before: float = 0.0
     cancelling: bool = False
+    refusals: int = 0
 
 
 class AttemptRecord(NamedTuple):

@@ -10,6 +10,7 @@ needs shared memory, is not used.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -36,8 +37,9 @@ from segue.protocols.store import (
 from segue.store import sqlite_rows as rows
 from segue.store.file_system import on_network
 
-#: A writer waits so long for another one before it gives up.
-BUSY_TIMEOUT_S: Final = 30.0
+#: A writer waits so long for another one before it gives up; shorter than a lease lasts,
+#: so that an engine behind a long lock still hears its user.
+BUSY_TIMEOUT_S: Final = 8.0
 MIGRATIONS: Final = ("0001_first.sql",)
 _NO_LIMIT: Final = -1
 
@@ -367,7 +369,7 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
         values += [wanted.template, wanted.template]
     columns = (
         "position, barrier, definition, "
-        "state, attempt, cause, failures, losses, restarts, not_before, cancelling"
+        "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals"
     )
     values.append(wanted.limit or _NO_LIMIT)
     return (
@@ -384,7 +386,7 @@ def _reported(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise  # the schema refused what we wrote: a bug of ours, with traceback
     except sqlite3.Error as error:
-        raise StoreError(f"the store {path} failed: {error}", _advice(str(error))) from error
+        raise StoreError(f"the store {path} failed: {error}", _advice(str(error), path)) from error
     except OSError as error:
         raise StoreError(
             f"the store {path} cannot be made: {error.strerror}",
@@ -392,14 +394,24 @@ def _reported(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _advice(message: str) -> str:
-    if "full" in message or "I/O error" in message:
+def _advice(message: str, path: Path) -> str:
+    full = "unable to open" in message and _is_full(path.parent)
+    if full or "full" in message or "I/O error" in message:
         return "make room on the disk; nothing that was stored is lost"
     if "locked" in message:
         return "another process holds it for long; 'segue doctor' shows which engines live"
     if "not a database" in message:
         return "the file is something else; give another one with SEGUE_STORE"
     return "check that the file and its directory can be written: 'segue doctor'"
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether the disk has no room: SQLite then only says that it cannot open a file."""
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return False
+    return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)
 
 
 @cache

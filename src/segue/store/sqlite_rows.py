@@ -123,13 +123,13 @@ def node_of(barrier: int, definition: str) -> Node:
 
 def task_row(record: TaskRecord) -> tuple[Any, ...]:
     """Return the columns that `update_node` sets."""
-    state, attempt, cause, failures, losses, restarts, not_before, cancelling = record
-    return (state.value, attempt, cause, failures, losses, restarts, not_before, int(cancelling))
+    state, *plain, cancelling, refusals = record
+    return (state.value, *plain, int(cancelling), refusals)
 
 
 def task_record(row: tuple[Any, ...]) -> TaskRecord:
-    """Return the record of the columns from `state` to `cancelling`."""
-    state, attempt, cause, failures, losses, restarts, not_before, cancelling = row
+    """Return the record of the columns from `state` to `refusals`."""
+    state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals = row
     return TaskRecord(
         _STATES[state],
         attempt,
@@ -139,6 +139,7 @@ def task_record(row: tuple[Any, ...]) -> TaskRecord:
         restarts,
         not_before,
         bool(cancelling),
+        refusals,
     )
 
 

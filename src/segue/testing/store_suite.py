@@ -161,7 +161,7 @@ class StoreSuite:
             0, 1, TaskState.FAILED, "local", "/work/a.1", "77", "host", Cause.SIGNAL, None, 9,
             1.0, 2.0, 3.0, Usage(0.5, 4096), "killed", True,
         )  # fmt: skip
-        record = TaskRecord(TaskState.FAILED, 1, Cause.SIGNAL, 1, 2, 3, 4.5, True)
+        record = TaskRecord(TaskState.FAILED, 1, Cause.SIGNAL, 1, 2, 3, 4.5, True, 6)
         ended = example_run(state=RunState.FAILED, ended_at=9.0, counts={"failed": 1})
         lines = [
             HistoryRecord(2, 1.0, "step", 0, 1, "waiting", "ready"),

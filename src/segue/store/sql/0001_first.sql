@@ -57,6 +57,7 @@ CREATE TABLE nodes (
     restarts INTEGER NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0,
     cancelling INTEGER NOT NULL DEFAULT 0 CHECK (cancelling IN (0, 1)),
+    refusals INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 

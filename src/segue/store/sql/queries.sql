@@ -30,7 +30,7 @@ INSERT INTO nodes (run, position, name, template, barrier, definition) VALUES (?
 
 --: update_node
 UPDATE nodes SET state = ?, attempt = ?, cause = ?, failures = ?, losses = ?, restarts = ?,
-    not_before = ?, cancelling = ?
+    not_before = ?, cancelling = ?, refusals = ?
 WHERE run = ? AND position = ? AND state = ?
 
 --: select_definition
