@@ -212,5 +212,7 @@ def _read_all(
         return []
     templates = read_tasks(tasks, ("tasks",), settings.task_defaults, findings)
     if not templates and not tasks:
-        findings.error("no_tasks", "'tasks' is empty: there is nothing to run", ("tasks",))
+        message = "'tasks' is empty: there is nothing to run"
+        hint = 'write {"name": {"job": {"command": ["/bin/true"]}}}'
+        findings.error("no_tasks", message, ("tasks",), hint)
     return templates

@@ -112,6 +112,7 @@ class Edges:
             self.groups[name] = existing
             return True
         hint = self.findings.nearest(name, self._own) or self.hint_for(name)
+        hint = hint or "add a task of that name to 'tasks', or remove it here"
         message = f"task {shorten(name)!r} is not defined"
         self.findings.error("unknown_task", message, at, hint)
         return False

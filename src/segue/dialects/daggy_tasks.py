@@ -274,7 +274,8 @@ def _check_name(name: str, at: Pointer, findings: Findings) -> None:
             f"the task name {shorten(name, 40)!r} has {len(name):,} characters; "
             f"at most {LONGEST_NAME} are allowed"
         )
-        findings.error("bad_name", message, at, at_key=True)
+        hint = "shorten it; what varies from task to task belongs into 'parameters'"
+        findings.error("bad_name", message, at, hint, at_key=True)
     elif not _NAME.fullmatch(name):
         message = f"{shorten(name)!r} cannot be the name of a task"
         hint = "use letters, digits and _ . : @ / -, and begin with a letter, a digit or _"

@@ -220,7 +220,8 @@ def _refuse_constant(word: str) -> NoReturn:
 def _syntax_problem(error: json.JSONDecodeError, path: str) -> Problem:
     if not error.doc.strip():
         return Problem("syntax", "the text is empty", Place(path, 1, 1), "JSON begins with {")
-    message = f"this is not JSON: {error.msg[0].lower()}{error.msg[1:]}"
+    said = error.msg.removesuffix(" at")  # the place stands before it
+    message = f"this is not JSON: {said[0].lower()}{said[1:]}"
     place = Place(path, error.lineno, error.colno)
     return Problem("syntax", message, place, _syntax_hint(error))
 
@@ -260,7 +261,8 @@ def _unreadable_problem(text: str, path: str) -> Problem:
             return Problem("number_too_long", message, lines.place(start))
         if depth > MAX_DEPTH:
             message = f"objects and arrays are nested more than {MAX_DEPTH} deep"
-            return Problem("too_deep", message, lines.place(start))
+            hint = "a workflow is flat: tasks, and the jobs in them"
+            return Problem("too_deep", message, lines.place(start), hint)
     return Problem("syntax", "this text cannot be read as JSON", Place(path, 1, 1))
 
 
