@@ -123,6 +123,23 @@ def test_only_as_many_jobs_are_handed_over_as_there_is_room_for(tmp_path):
     world.close()
 
 
+def test_a_task_of_higher_priority_does_not_wait_behind_jobs_that_have_not_begun(tmp_path):
+    world = World(tmp_path, slots=1, ahead=2)
+    low = [task(f"low{at}", priority=-1) for at in range(4)]
+    world.submit(task("first"), *low, task("urgent", "first", priority=9))
+    world.take()
+    world.turn()
+    assert world.states()["low0"] == world.states()["low1"] == "submitting"
+    world.outside.start(world.key("low0"))
+    world.outside.finish(world.key("first"))
+
+    world.turns(4)
+
+    assert [key.task for key in world.outside.place.waiting] == [world.key("urgent").task, 2]
+    assert world.states()["low0"] == "running"
+    world.close()
+
+
 # Commands --------------------------------------------------------------------
 
 

@@ -133,6 +133,7 @@ class LiveRun:
         self.open_nodes = 0
         self.in_flight: set[int] = set()
         self.history_number = history_number
+        self._priorities: set[int] = set()
         self._timers: list[tuple[float, int]] = []
         self._ready: dict[str, list[tuple[int, int]]] = {}
         self._add(list(nodes), records)
@@ -141,6 +142,8 @@ class LiveRun:
         first = len(self.nodes)
         for offset, node in enumerate(nodes):
             self.index[node.name] = first + offset
+            if isinstance(node, Task):
+                self._priorities.add(node.priority)
         self.nodes.extend(nodes)
         self.records.extend(records or [NEW] * len(nodes))
         self.dependents.extend([] for _ in nodes)
@@ -205,6 +208,23 @@ class LiveRun:
         for entry in taken:
             heapq.heappush(heap, entry)
         return [position for _, position in taken]
+
+    def overtakes(self, pool: str) -> bool:
+        """Tell whether a ready task of the pool should go before one that waits outside.
+
+        Executors hold some jobs ahead; a task of higher priority must not wait behind them.
+        """
+        if len(self._priorities) < 2:
+            return False
+        best = self.ready(pool, 1)
+        if not best:
+            return False
+        priority = self.task(best[0]).priority
+        return any(
+            self.task(position).priority < priority
+            for position in self.in_flight
+            if self.records[position].state is not TaskState.RUNNING
+        )
 
     def pools(self) -> list[str]:
         """Return the pools that ready tasks have asked for."""

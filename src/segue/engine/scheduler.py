@@ -255,6 +255,9 @@ class Scheduler:
             for pool in run.pools():
                 executor = self.dispatch.serving(pool)
                 room = self.dispatch.room(executor, self.runs.values())
+                if run.overtakes(pool):
+                    # What comes back is given out again, behind the more urgent.
+                    self.dispatch.recall()
                 if room > 0:
                     self._take(run, admit(run, pool, executor, room, now), now)
 
