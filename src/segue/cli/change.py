@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -52,14 +52,20 @@ def retry(
 
     What succeeded stays. Where no engine owns the run, it is run here to its end.
     """
+    from segue.engine.service import check_command
+
     service = open_service()
     record = service.find_run(run)
     _check_tasks(service, record, tasks)
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
+    if detach and not service.has_engine(record.id):
+        # The command is given by the one that will carry it out.
+        check_command(record, CommandKind.RETRY)
+        _detach(["retry", record.id, *tasks], record, jobs, force=force, as_json=as_json)
     if service.ask(record, CommandKind.RETRY, argument):
         _report(service, record, as_json, "tries again")
         return
-    _go_on(service, record, jobs, force=force, detach=detach, as_json=as_json)
+    _go_on(service, record, jobs, force=force, as_json=as_json)
 
 
 @click.command()
@@ -97,7 +103,9 @@ def resume(run: str, jobs: int | None, force: bool, detach: bool, as_json: bool)
             return
     elif record.state is RunState.PAUSED:
         service.store.put_command(record.id, CommandKind.RESUME.value, {}, service.clock.now())
-    _go_on(service, record, jobs, force=force, detach=detach, as_json=as_json)
+    if detach:
+        _detach(["resume", record.id], record, jobs, force=force, as_json=as_json)
+    _go_on(service, record, jobs, force=force, as_json=as_json)
 
 
 def _say_ended(service: Any, record: RunRecord, as_json: bool) -> None:
@@ -115,14 +123,18 @@ def _say_ended(service: Any, record: RunRecord, as_json: bool) -> None:
     exit_with(record)
 
 
-def _go_on(
-    service: Any, record: RunRecord, jobs: int | None, *, force: bool, detach: bool, as_json: bool
-) -> None:
-    if detach:
-        from segue.cli.run import detach as start_detached
+def _detach(
+    words: list[str], record: RunRecord, jobs: int | None, *, force: bool, as_json: bool
+) -> NoReturn:
+    from segue.cli.run import detach
 
-        options = {"jobs": jobs, "as_json": as_json}
-        raise SystemExit(start_detached(record.id, record.workspace, options))
+    force_word = ["--force"] if force else []
+    raise SystemExit(detach([*words, *force_word], record, jobs, as_json))
+
+
+def _go_on(
+    service: Any, record: RunRecord, jobs: int | None, *, force: bool, as_json: bool
+) -> None:
     from segue import wiring
     from segue.cli.engine import Session
 

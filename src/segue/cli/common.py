@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from segue.cli.main import INTERRUPTED
 from segue.model.errors import UserError
 from segue.model.run import RunRecord
 from segue.model.states import RunState
@@ -20,7 +21,7 @@ from segue.protocols.dialect import Source
 EXIT_CODES: Final = {
     RunState.SUCCEEDED: 0,
     RunState.FAILED: 1,
-    RunState.CANCELLED: 130,
+    RunState.CANCELLED: INTERRUPTED,
     RunState.RUNNING: 0,
     RunState.PAUSED: 0,
 }
@@ -32,7 +33,8 @@ json_option = click.option(
 
 def print_json(document: Any) -> None:
     """Print one JSON document."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    ascii_only = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+    json.dump(document, sys.stdout, ensure_ascii=ascii_only, indent=2)
     sys.stdout.write("\n")
 
 
@@ -97,6 +99,20 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def current_folder() -> str:
+    """Return the folder that the command was given in.
+
+    Raises
+    ------
+    UserError
+        If it has been removed.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UserError("the current folder is gone", "change into one that exists") from error
+
+
 SOURCE_OPTIONS: Final = ("lute_command", "hashws", "spec_root", "strict_parameters")
 
 
@@ -104,15 +120,23 @@ def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> 
     """Return the source for a dialect from a command's options."""
     import shlex
 
+    directory = current_folder()
     chosen = {name: options[name] for name in SOURCE_OPTIONS if options.get(name)}
     if options.get("slurm_args"):
-        chosen["slurm_args"] = tuple(shlex.split(options["slurm_args"]))
+        try:
+            chosen["slurm_args"] = tuple(shlex.split(options["slurm_args"]))
+        except ValueError as error:
+            given = options["slurm_args"]
+            raise UserError(
+                f"--slurm-args {given!r} cannot be split into words: {str(error).lower()}",
+                "write it as for a shell, such as --slurm-args '--partition=milano --ntasks=4'",
+            ) from error
     if options.get("lute_config"):
         chosen["config"] = os.path.abspath(options["lute_config"])
     return Source(
         path=path,
         text=text,
-        directory=os.getcwd(),
+        directory=directory,
         facts=pairs(options.get("facts", ()), "--set"),
         parameters=pairs(options.get("parameters", ()), "-p"),
         workspace=os.path.abspath(workspace) if workspace else "",

@@ -152,8 +152,18 @@ def logs(run: str, task: str, attempt: int | None, follow: bool, stream: str | N
     if follow:
         _follow(service, record, stored.position, chosen, streams)
         return
+    _check_there(chosen)
     for name in streams:
         _copy(Path(chosen.folder, name), name, 0)
+
+
+def _check_there(attempt: AttemptRecord) -> None:
+    """Raise `NotFoundError` if what an attempt has printed was taken away."""
+    if attempt.started_at is not None and not Path(attempt.folder).exists():
+        raise NotFoundError(
+            f"what attempt {attempt.number} printed is gone: {attempt.folder}",
+            "the folder has been removed or moved; its results are still known: segue status",
+        )
 
 
 def _attempt(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
+import io
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from segue import __version__
-from segue.model.errors import OutsideError, SegueError, UserError
+from segue.model.errors import OutsideError, UserError
 
 #: Command -> module that holds it, and its line in ``--help``. The help text stands
 #: here too, so that listing the commands loads none of them.
@@ -34,8 +38,40 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 INTERRUPTED: Final = 130
 
 
+class ReaderLeftError(Exception):
+    """Nobody reads our standard output any more, and that is fine (`segue runs | head`)."""
+
+
+@contextlib.contextmanager
+def _own_output() -> Iterator[None]:
+    """Tell trouble with our own output from all other errors.
+
+    Otherwise click would end with exit code 1, as if a run had failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        if error.errno in (errno.EPIPE, errno.EIO):  # EIO: the terminal was closed
+            raise ReaderLeftError from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutsideError(f"standard output cannot be written: {error.strerror}") from error
+        raise
+
+
 class LazyGroup(click.Group):
     """Loads the module of a command when the command is used."""
+
+    def make_context(self, *words: Any, **options: Any) -> click.Context:
+        """Read the command line; `--help` prints here."""
+        with _own_output():
+            return super().make_context(*words, **options)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Call the command."""
+        with _own_output():
+            return super().invoke(context)
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the commands in the order of a user's day."""
@@ -84,22 +120,57 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
     # Workflows are large and live long: collecting often finds nothing.
     gc.set_threshold(100_000, 20, 100)
+    _prepare_streams()
+    code = _exit_code(arguments)
+    try:
+        with _own_output():
+            sys.stdout.flush()
+    except ReaderLeftError:
+        _be_silent()
+    except OutsideError as error:
+        _be_silent()
+        click.echo(f"segue: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    """Run the command line and return its exit code; every error but our bugs is told."""
     try:
         code: Any = segue.main(arguments, prog_name="segue", standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
+    except SystemExit as left:
+        code = left.code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except SegueError as error:
-        if not isinstance(error, UserError | OutsideError):
-            raise
+        return error.exit_code
+    except (UserError, OutsideError) as error:
         click.echo(f"segue: {error}" if not hasattr(error, "problems") else str(error), err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has had enough (`segue runs | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_code
+    except ReaderLeftError:
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _prepare_streams() -> None:
+    """Let every text be printed, and nothing else be opened where output belongs.
+
+    A closed descriptor would be given to the next file that is opened, the store
+    perhaps, and words for the user would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _be_silent() -> None:
+    """Throw away what could not be printed, or Python complains about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

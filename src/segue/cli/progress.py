@@ -16,6 +16,8 @@ from segue.model.workflow import Task
 
 #: A display is drawn so often, in seconds; the loop is never made to wait for it.
 REDRAW_S: Final = 0.1
+#: When nothing happens, running tasks still grow older on the display: so often, in seconds.
+BEAT_S: Final = 0.5
 #: The rate is that of so many seconds gone by.
 RATE_WINDOW_S: Final = 20.0
 _RUNNING_SHOWN: Final = 8
@@ -36,6 +38,10 @@ class Progress(Protocol):
         """Show a message in words."""
         ...
 
+    def beat(self) -> None:
+        """Time has gone by: what shows times may show them anew."""
+        ...
+
     def end(self) -> None:
         """Nothing more will come."""
         ...
@@ -48,11 +54,8 @@ def progress_for(stream: IO[str], *, quiet: bool) -> Progress:
     return Live(stream) if stream.isatty() else Lines(stream)
 
 
-class Quiet:
-    """Says nothing but what it is told to."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self.stream = stream
+class Silent:
+    """Says nothing at all: nobody is there any more."""
 
     def begin(self, run: LiveRun) -> None:
         """Say nothing."""
@@ -61,12 +64,25 @@ class Quiet:
         """Say nothing."""
 
     def say(self, message: str) -> None:
-        """Print the message."""
-        self.stream.write(f"segue: {message}\n")
-        self.stream.flush()
+        """Say nothing."""
+
+    def beat(self) -> None:
+        """Say nothing."""
 
     def end(self) -> None:
         """Say nothing."""
+
+
+class Quiet(Silent):
+    """Says nothing but what it is told to."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def say(self, message: str) -> None:
+        """Print the message."""
+        self.stream.write(f"segue: {message}\n")
+        self.stream.flush()
 
 
 class Lines(Quiet):
@@ -166,7 +182,11 @@ class Live:
                     attempt = commit.attempts.get((position, record.attempt))
                     line = end_line(node.name, record.state, record.cause, attempt)
                     self.console.print(line.rstrip(), style="red", highlight=False, markup=False)
-        if now - self._drawn_at >= REDRAW_S:
+        self.beat()
+
+    def beat(self) -> None:
+        """Draw if it is time."""
+        if time.monotonic() - self._drawn_at >= REDRAW_S:
             self._draw()
 
     def say(self, message: str) -> None:

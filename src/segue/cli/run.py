@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import click
 
 from segue.cli.common import json_option, print_json, source_of, source_options
 from segue.model.errors import UserError
+from segue.model.run import RunRecord
 from segue.model.states import RunState
 from segue.protocols.clock import SystemClock
 
@@ -82,6 +83,7 @@ def _run(file: str, options: dict[str, Any]) -> int:
         workspace = (
             workflow.workspace or source.workspace or os.path.abspath(f"segue-runs/{run_id}")
         )
+        check_names(os.path.abspath(file), source.directory, workspace)
         make_workspace(workspace)
         store = wiring.open_store()
         record = Service(store, clock).submit(
@@ -102,7 +104,7 @@ def _run(file: str, options: dict[str, Any]) -> int:
     if options["detach"]:
         executors["local"].close()
         store.close()
-        return detach(record.id, workspace, options)
+        return detach(["resume", record.id], record, options["jobs"], options["as_json"])
     session = Session(store, executors, state, clock, as_json=options["as_json"])
     return session.run(record.id)
 
@@ -117,6 +119,17 @@ def check_runnable(workflow: Any, options: dict[str, Any]) -> None:
             f"step {managed[0].name!r} is a managed Task, and nothing says how to run one",
             "--lute-command 'prog -t {task_name} -c {config}' does",
         )
+
+
+def check_names(*paths: str) -> None:
+    """Raise `UserError` for a path that is no text, as no store can hold it."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"the name {path!r} is not UTF-8 text", "rename the file or the folder"
+            ) from error
 
 
 def make_workspace(path: str) -> None:
@@ -141,12 +154,16 @@ def make_workspace(path: str) -> None:
         )
 
 
-def detach(run_id: str, workspace: str, options: dict[str, Any]) -> int:
-    """Start an engine for the run that outlives this terminal."""
-    log = Path(workspace, f"{run_id}.log")
-    command = [sys.executable, "-m", "segue.cli", "resume", run_id]
-    if options["jobs"]:
-        command += ["-j", str(options["jobs"])]
+def detach(words: Sequence[str], run: RunRecord, jobs: int | None, as_json: bool) -> int:
+    """Let a command that runs `run` outlive this terminal; say where its log lies."""
+    import subprocess  # slow to import, and only needed here
+
+    from segue import wiring
+
+    log = Path(run.workspace, f"{run.id}.log")
+    command = [sys.executable, "-m", "segue.cli", *words]
+    if jobs:
+        command += ["-j", str(jobs)]
     with log.open("ab") as output:
         subprocess.Popen(
             command,
@@ -155,10 +172,12 @@ def detach(run_id: str, workspace: str, options: dict[str, Any]) -> int:
             stderr=output,
             start_new_session=True,
             cwd="/",
+            # It may have been given as a path, and the folder is another one there.
+            env=os.environ | {"SEGUE_STORE": wiring.default_store_url()},
         )
-    if options["as_json"]:
-        print_json({"run": run_id, "state": RunState.RUNNING.value, "log": str(log)})
+    if as_json:
+        print_json({"run": run.id, "state": RunState.RUNNING.value, "log": str(log)})
     else:
-        click.echo(run_id)
-        click.echo(f"it runs in the background: segue status {run_id} --watch", err=True)
+        click.echo(run.id)
+        click.echo(f"it runs in the background: segue status {run.id} --watch", err=True)
     return 0
