@@ -23,7 +23,7 @@ check: setup ## Format, lint, types, import contracts, docs; warnings are errors
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: setup ## Run every test, the 10,000 random graphs included.
 	SEGUE_HYPOTHESIS=deep $(BIN)/pytest -n auto

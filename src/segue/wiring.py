@@ -189,9 +189,14 @@ def default_store_url() -> str:
     """Return the place of this user's store: ``SEGUE_STORE``, else a file of the user's own."""
     given = os.environ.get("SEGUE_STORE", "")
     if given:
-        return given if "://" in given else f"sqlite://{Path(given).absolute()}"
+        return given if "://" in given else _sqlite_url(Path(given).expanduser().absolute())
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return f"sqlite://{state}/segue/segue.db"
+    return _sqlite_url(Path(state, "segue", "segue.db"))
+
+
+def _sqlite_url(path: Path) -> str:
+    """Return the URL of an SQLite file, whatever signs its path holds."""
+    return "sqlite://" + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def open_store(url: str = "") -> Store:
@@ -220,8 +225,11 @@ def state_directory(url: str = "") -> Path:
     """Return the folder for what belongs to a store and is no data: spools and bells."""
     url = url or default_store_url()
     if url.startswith("sqlite://"):
-        path = url.removeprefix("sqlite://").partition("?")[0]
-        return Path(path + ".d")
+        from urllib.parse import unquote  # slow to import
+
+        path = Path(unquote(url.removeprefix("sqlite://").partition("?")[0])).resolve()
+        # Of the file itself, not of one of its names: two names must not make two spools.
+        return path.with_name(path.name + ".d")
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     word = "".join(sign if sign.isalnum() else "-" for sign in url.partition("@")[2] or url)
     return Path(state, "segue", word)

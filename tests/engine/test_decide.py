@@ -430,6 +430,53 @@ def test_a_retried_task_has_its_budgets_back():
     assert play.state("a") == "ready"
 
 
+def test_a_generator_whose_run_was_cancelled_adds_nothing():
+    play = Play(generator("gen"), task("report", "gen"))
+    play.admit()
+    play.ended("gen")
+    play.tell(CancelRun(1.0))
+
+    play.tell(Grown(0, 1, 2.0, Growth((task("x", "gen"),))))
+
+    assert play.states == {"gen": "cancelled", "report": "cancelled"}
+    assert play.verdict == "cancelled"
+
+
+def test_retry_takes_back_a_cancel_also_of_a_paused_run():
+    play = Play(task("a"), task("b"))
+    play.admit(room=1)
+    play.tell(PauseRun(1.0))
+    play.tell(CancelRun(2.0))
+
+    play.tell(RetryTasks((1,), 3.0))
+    play.tell(ResumeRun(4.0))
+
+    assert play.admit() == ["b"]
+
+
+def test_a_running_job_that_its_executor_knows_nothing_of_is_lost():
+    play = Play(task("a"))
+    play.admit()
+    play.started("a")
+
+    play.tell(Returned(0, 1, 1.0))
+
+    assert play.cause("a") is Cause.LOST
+    assert play.state("a") == "ready"
+
+
+def test_a_restart_that_its_place_spoilt_is_a_restart_again():
+    play = Play(task("fit", restart=Argv(("again",)), retry=Retry(restart_limit=1)))
+    play.admit()
+    play.ended("fit", Cause.TIMED_OUT)
+    play.admit()
+    play.ended("fit", Cause.LOST)
+
+    play.admit()
+
+    assert play.run.attempts[0].restarted
+
+
 # Room ------------------------------------------------------------------------
 
 

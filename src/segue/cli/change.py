@@ -34,7 +34,7 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
     if not service.ask(record, CommandKind.CANCEL, argument):
         # Nobody owns the run: be its engine for as long as the cancel takes.
-        _drive(service, record, None, stop_when_idle=True)
+        _drive(service, record, None, wait_for=tasks or None)
     _report(service, record, as_json, "is being cancelled" if not tasks else "gives up the tasks")
 
 
@@ -76,7 +76,7 @@ def pause(run: str, as_json: bool) -> None:
     service = open_service()
     record = service.find_run(run)
     if not service.ask(record, CommandKind.PAUSE, {}):
-        _drive(service, record, None, stop_when_idle=False)
+        _drive(service, record, None, wait_for=())
     _report(service, record, as_json, "is paused")
 
 
@@ -145,8 +145,13 @@ def _go_on(
     raise SystemExit(session.run(record.id, force=force))
 
 
-def _drive(service: Any, record: RunRecord, jobs: int | None, *, stop_when_idle: bool) -> None:
-    """Own a run for a moment, so that a stored command is carried out."""
+def _drive(
+    service: Any, record: RunRecord, jobs: int | None, *, wait_for: Sequence[str] | None
+) -> None:
+    """Own a run for a moment, so that a stored command is carried out.
+
+    It takes until the tasks of `wait_for` are outside no more; None: all tasks.
+    """
     from segue import wiring
     from segue.engine.engine import Engine
 
@@ -156,12 +161,15 @@ def _drive(service: Any, record: RunRecord, jobs: int | None, *, stop_when_idle:
     engine = Engine(service.store, executors, wiring.grow, clock, state)
     try:
         engine.scheduler.draining = True
-        engine.take(record.id)
+        try:
+            engine.take(record.id)
+        except RefusedError:
+            # Another engine has come in that moment, and will take the command.
+            service.wait_taken(record.id)
+            return
         engine.run_to_end(
             record.id,
-            lambda: (
-                not service.store.commands([record.id]) and (not stop_when_idle or engine.idle())
-            ),
+            lambda: not service.store.commands([record.id]) and engine.idle(record.id, wait_for),
         )
     finally:
         engine.close()

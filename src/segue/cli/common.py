@@ -90,6 +90,14 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--slurm-args", default="", metavar="ARGS",
             help="LUTE: Slurm arguments for steps that have none of their own.",
         ),
+        click.option(
+            "--keep-unknown", is_flag=True,
+            help="Daggy: leave {{NAME}} of a parameter that is not defined as it is.",
+        ),
+        click.option(
+            "--instance-naming", default="", metavar="WAY",
+            help="Daggy: names of instances: readme (a_1 ...), zero (a_0 ...) or values.",
+        ),
         click.option("--hashws", is_flag=True, help="Maestro: short names for workspaces."),
         click.option(
             "--spec-root", default="", metavar="DIR", help="Maestro: the value of SPECROOT."
@@ -113,7 +121,7 @@ def current_folder() -> str:
         raise UserError("the current folder is gone", "change into one that exists") from error
 
 
-SOURCE_OPTIONS: Final = ("lute_command", "hashws", "spec_root", "strict_parameters")
+SOURCE_OPTIONS: Final = ("lute_command", "hashws", "spec_root", "instance_naming")
 
 
 def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> Source:
@@ -122,6 +130,8 @@ def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> 
 
     directory = current_folder()
     chosen = {name: options[name] for name in SOURCE_OPTIONS if options.get(name)}
+    if options.get("keep_unknown"):
+        chosen["strict_parameters"] = False
     if options.get("slurm_args"):
         try:
             chosen["slurm_args"] = tuple(shlex.split(options["slurm_args"]))

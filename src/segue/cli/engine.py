@@ -137,7 +137,9 @@ class Session:
             signal.SIGTERM: self._told_to_leave,
             signal.SIGHUP: self._told_to_leave,
         }
-        before = {number: signal.signal(number, each) for number, each in handlers.items()}
+        # What whoever started us wants ignored stays so: `nohup`, jobs in the background.
+        heard = [each for each in handlers if signal.getsignal(each) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, handlers[number]) for number in heard}
         try:
             yield
         finally:
@@ -176,7 +178,7 @@ class Session:
                 self.engine.scheduler.clock.now(),
             )
             scheduler.ring()
-        return scheduler.draining and not self._cancel_asked and self.engine.idle()
+        return scheduler.draining and not self._cancel_asked and self.engine.idle(run)
 
     def _say(self, message: str) -> None:
         self._show(lambda: self.progress.say(message))

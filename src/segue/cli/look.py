@@ -18,24 +18,28 @@ from segue.protocols.store import TaskFilter
 
 #: A watching window looks so often, in seconds.
 WATCH_S: Final = 0.5
+#: So many runs are listed where nobody says how many.
+RUNS_SHOWN: Final = 20
 #: More tasks than this are shown as counts by template.
 TASKS_SHOWN: Final = 60
 
 
 @click.command()
-@click.option("-n", "--number", type=click.IntRange(min=0), default=20, help="So many; 0: all.")
+@click.option("-n", "--number", type=click.IntRange(min=0), help="So many; 0: all (default: 20).")
 @click.option(
     "--state", "states", multiple=True, type=click.Choice([state.value for state in RunState]),
     help="Only runs in this state; may be repeated.",
 )  # fmt: skip
 @json_option
-def runs(number: int, states: tuple[str, ...], as_json: bool) -> None:
+def runs(number: int | None, states: tuple[str, ...], as_json: bool) -> None:
     """List runs, newest first."""
     from segue.engine.documents import runs_document
 
     service = open_service()
     wanted = [RunState(state) for state in states]
-    found = service.store.runs(states=wanted, limit=0 if as_json and number == 20 else number)
+    if number is None:
+        number = 0 if as_json else RUNS_SHOWN
+    found = service.store.runs(states=wanted, limit=number)
     if as_json:
         print_json(runs_document(found))
         return
@@ -257,14 +261,14 @@ def history(run: str, task: str, as_json: bool) -> None:
 
     service = open_service()
     record = service.find_run(run)
-    names = {each.position: each.node.name for each in service.store.nodes(record.id)}
     if task:
         service.find_task(record.id, task)
-    found = (
-        each
-        for each in service.store.history(record.id)
-        if not task or (each.task is not None and names[each.task] == task)
-    )
+    # History first: a task that it names is stored by then, also while the run grows.
+    lines = list(service.store.history(record.id))
+    names = {each.position: each.node.name for each in service.store.nodes(record.id)}
+    found = [
+        each for each in lines if not task or (each.task is not None and names[each.task] == task)
+    ]
     if as_json:
         print_json({"run": record.id, "history": [history_document(each, names) for each in found]})
         return

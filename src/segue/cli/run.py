@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from segue.cli.common import json_option, print_json, source_of, source_options
+from segue.cli.common import json_option, open_service, print_json, source_of, source_options
 from segue.model.errors import UserError
 from segue.model.run import RunRecord
 from segue.model.states import RunState
 from segue.protocols.clock import SystemClock
+
+#: How long `--detach` waits for the engine to have the run, in seconds.
+DETACH_PATIENCE_S: Final = 10.0
 
 
 @click.command()
@@ -78,6 +85,10 @@ def _run(file: str, options: dict[str, Any]) -> int:
     try:
         source = source_of(file, wiring.read_text(file), options["workspace"], options)
         workflow = wiring.read_workflow(source, options["dialect"])
+        if workflow.workspace and not source.workspace:
+            # The dialect's name may be taken: two runs of one second would share it.
+            source = replace(source, workspace=own_workspace(workflow.workspace))
+            workflow = wiring.read_workflow(source, options["dialect"])
         check_runnable(workflow, options)
         run_id = new_run_id(workflow.name)
         workspace = (
@@ -121,6 +132,18 @@ def check_runnable(workflow: Any, options: dict[str, Any]) -> None:
         )
 
 
+def own_workspace(path: str) -> str:
+    """Make a folder of that name, or with a number behind it, that was not there before."""
+    parent, name = os.path.split(path)
+    make_workspace(parent)
+    for number in itertools.count(1):
+        candidate = os.path.join(parent, name if number == 1 else f"{name}_{number}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(candidate)
+            return candidate
+    raise AssertionError("numbers do not end")
+
+
 def check_names(*paths: str) -> None:
     """Raise `UserError` for a path that is no text, as no store can hold it."""
     for path in paths:
@@ -160,12 +183,13 @@ def detach(words: Sequence[str], run: RunRecord, jobs: int | None, as_json: bool
 
     from segue import wiring
 
+    make_workspace(run.workspace)
     log = Path(run.workspace, f"{run.id}.log")
     command = [sys.executable, "-m", "segue.cli", *words]
     if jobs:
         command += ["-j", str(jobs)]
     with log.open("ab") as output:
-        subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -175,6 +199,13 @@ def detach(words: Sequence[str], run: RunRecord, jobs: int | None, as_json: bool
             # It may have been given as a path, and the folder is another one there.
             env=os.environ | {"SEGUE_STORE": wiring.default_store_url()},
         )
+    # Whoever speaks to the run next shall find its engine there.
+    service, patience = open_service(), time.monotonic() + DETACH_PATIENCE_S
+    while child.poll() is None and time.monotonic() < patience:
+        if service.has_engine(run.id):
+            break
+        time.sleep(0.01)
+    service.store.close()
     if as_json:
         print_json({"run": run.id, "state": RunState.RUNNING.value, "log": str(log)})
     else:

@@ -173,11 +173,11 @@ class Expansion:
             at = _field_pointer(template, use.field, self.settings.job_defaults)
             if use.name == OPEN:
                 message = f"'{OPEN}' is not closed by '}}}}'"
-                hint = "with the option strict_parameters=false it is kept as it is"
+                hint = "with --keep-unknown it is kept as it is"
                 self.findings.error("bad_placeholder", message, at, hint)
                 continue
             hint = self.findings.nearest(use.name, parameters)
-            hint = hint or "define it in 'parameters', or set strict_parameters=false to keep it"
+            hint = hint or "define it in 'parameters', or keep it as it is with --keep-unknown"
             message = f"no parameter is called {shorten(use.name)!r}"
             self.findings.error("unknown_placeholder", message, at, hint)
         return known

@@ -113,8 +113,13 @@ def _start(draft: Draft, position: int, executor: str) -> None:
 
 
 def is_restart(task: Task, before: TaskRecord) -> bool:
-    """Tell whether the next attempt runs the restart action: the one before timed out."""
-    return task.restart is not None and before.cause is Cause.TIMED_OUT and before.restarts > 0
+    """Tell whether the next attempt runs the restart action.
+
+    It does when the one before timed out, or was itself a restart that its place spoilt.
+    """
+    if task.restart is None or not before.restarts:
+        return False
+    return before.cause is Cause.TIMED_OUT or before.cause in INFRASTRUCTURE
 
 
 def _current(draft: Draft, event: Any) -> tuple[TaskRecord, AttemptRecord] | None:
@@ -158,9 +163,14 @@ def _started(draft: Draft, event: Started) -> None:
 
 def _returned(draft: Draft, event: Returned) -> None:
     current = _current(draft, event)
-    if current is None or current[0].state is TaskState.RUNNING:
+    if current is None:
         return
     record, attempt = current
+    if record.state is TaskState.RUNNING:
+        # It had begun, and now its executor knows nothing of it: nobody ever will.
+        lost = attempt._replace(ended_at=event.at, cause=Cause.LOST)
+        _failed(draft, draft.base.task(event.task), lost, Cause.LOST)
+        return
     if record.cancelling:
         cancelled = attempt._replace(ended_at=event.at, cause=Cause.CANCELLED)
         _finish(draft, event.task, cancelled, TaskState.CANCELLED, Cause.CANCELLED)
@@ -310,6 +320,10 @@ def _grown(draft: Draft, event: Grown) -> None:
     if current is None:
         return
     growth = event.growth
+    if current[0].cancelling or draft.run.cancelling:
+        # What it printed would never be allowed to start.
+        _finish(draft, event.task, current[1], TaskState.CANCELLED, Cause.CANCELLED)
+        return
     added = draft.add((*growth.tasks, *growth.barriers))
     late = [draft.position(name) for name, _ in growth.late_needs]
     for position, (_, need) in zip(late, growth.late_needs, strict=True):
@@ -325,12 +339,10 @@ def _late_need(draft: Draft, position: int, need: str) -> None:
     record = draft.record(position)
     if record.state is TaskState.READY and not record.attempt:
         draft.add_need(position, need)
-        draft.recount(position)
         if answer(_rule(draft.node(position)), draft.tally(position)) is not Answer.START:
             draft.step(position, record._replace(state=TaskState.WAITING), None, "late need")
     elif is_waiting_for_needs(record):
         draft.add_need(position, need)
-        draft.recount(position)
     else:
         name = draft.node(position).name
         draft.remarks.append(f"{name} had started before it came to need {need}")
@@ -405,9 +417,8 @@ def _retry(draft: Draft, event: RetryTasks) -> None:
     for position in sorted(chosen):
         fresh = TaskRecord(attempt=draft.record(position).attempt)
         draft.step(position, fresh, None, "retry")
-    if draft.run.state is not RunState.PAUSED:
-        again = replace(draft.run, state=RunState.RUNNING, cancelling=False, ended_at=None)
-        draft.set_run(again)
+    state = draft.run.state if draft.run.state is RunState.PAUSED else RunState.RUNNING
+    draft.set_run(replace(draft.run, state=state, cancelling=False, ended_at=None))
     behind = {each for position in chosen for each in draft.dependents(position)}
     waiting = {each for each in behind if is_waiting_for_needs(draft.record(each))}
     for position in sorted(chosen | waiting):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +79,6 @@ def runs_document(runs: Sequence[RunRecord]) -> dict[str, Any]:
             for run in runs
         ]
     }
-
-
-def history_documents(store: Store, run: str, names: dict[int, str]) -> Iterator[dict[str, Any]]:
-    """Yield the history of a run, task positions told as names."""
-    for record in store.history(run):
-        yield history_document(record, names)
 
 
 def history_document(record: HistoryRecord, names: dict[int, str]) -> dict[str, Any]:

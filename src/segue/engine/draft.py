@@ -139,15 +139,19 @@ class Draft:
         return added
 
     def add_need(self, position: int, need: str) -> None:
-        """Let an old node need one more."""
+        """Let an old node need one more; only its tally changes, its other needs are not walked."""
         self._late.append((position, need))
         self._dependents.setdefault(self.position(need), []).append(position)
+        record, tally = self.record(self.position(need)), self.tally(position)
+        if record.state in FINAL:
+            self._tallies[position] = count_end(tally, record)
+        else:
+            self._tallies[position] = tally._replace(open=tally.open + 1)
 
     def recount(self, position: int) -> None:
         """Count anew how the needs of the node stand."""
-        late = [need for late, need in self._late if late == position]
         tally = Tally()
-        for need in (*self.node(position).needs, *late):
+        for need in self.node(position).needs:
             record = self.record(self.position(need))
             if record.state in FINAL:
                 tally = count_end(tally, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from segue.engine.dispatch import Dispatch, Grow
@@ -12,7 +12,6 @@ from segue.engine.owner import owner_name
 from segue.engine.recover import take_over
 from segue.engine.scheduler import Scheduler, Turn
 from segue.model.run import RunRecord
-from segue.model.states import FINAL_RUN
 from segue.protocols.clock import Clock
 from segue.protocols.executor import Executor
 from segue.protocols.store import Store
@@ -53,15 +52,13 @@ class Engine:
         assert record is not None
         return record
 
-    def idle(self) -> bool:
-        """Tell whether no job of any run is out."""
-        return not any(run.in_flight for run in self.scheduler.runs.values())
+    def idle(self, run: str, tasks: Sequence[str] | None = None) -> bool:
+        """Tell whether no job of the tasks of a run is out; None: of any task of it."""
+        live = self.scheduler.runs.get(run)
+        if live is None or tasks is None:
+            return live is None or not live.in_flight
+        return live.in_flight.isdisjoint(live.index[task] for task in tasks)
 
     def close(self) -> None:
         """Let everything go; jobs that run go on, and can be taken over again."""
         self.scheduler.close()
-
-
-def has_ended(record: RunRecord) -> bool:
-    """Tell whether nothing of the run will ever start again by itself."""
-    return record.state in FINAL_RUN

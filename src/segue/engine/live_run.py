@@ -179,13 +179,10 @@ class LiveRun:
         """Return the waiting tasks whose time has come, in order of time."""
         if not self._timers or self._timers[0][0] > now:
             return []
-        found = []
-        for when, position in sorted(self._timers):
-            if when > now:
-                break
-            if self._timer_counts(when, position):
-                found.append(position)
-        return found
+        come = [(when, position) for when, position in self._timers if when <= now]
+        return [
+            position for when, position in sorted(set(come)) if self._timer_counts(when, position)
+        ]
 
     def next_time(self) -> float | None:
         """Return when the next waiting task is due, or None."""

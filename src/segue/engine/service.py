@@ -11,7 +11,14 @@ from typing import Any, Final
 from segue.engine import doorbell
 from segue.engine.commands import CommandKind
 from segue.engine.owner import certainly_dead
-from segue.model.errors import NotFoundError, RefusedError, WorkflowError, did_you_mean, shorten
+from segue.model.errors import (
+    NotFoundError,
+    OutsideError,
+    RefusedError,
+    WorkflowError,
+    did_you_mean,
+    shorten,
+)
 from segue.model.graph import check_graph
 from segue.model.run import HistoryRecord, Node, RunRecord
 from segue.model.states import FINAL_RUN, RunState
@@ -171,20 +178,30 @@ class Service:
             If the command does not fit the state of the run.
         """
         check_command(run, kind)
-        number = self.store.put_command(run.id, kind.value, argument, self.clock.now())
+        self.store.put_command(run.id, kind.value, argument, self.clock.now())
+        return self.wait_taken(run.id)
+
+    def wait_taken(self, run: str) -> bool:
+        """Wait while an engine owns the run; return whether all its commands are taken.
+
+        Raises
+        ------
+        OutsideError
+            If the engine does not answer.
+        """
         patience = time.monotonic() + COMMAND_PATIENCE_S
-        while self.has_engine(run.id):
-            lease = self.store.lease(run.id)
+        while self.has_engine(run):
+            lease = self.store.lease(run)
             doorbell.ring(lease.doorbell if lease else "")
-            if all(each.id != number for each in self.store.commands([run.id])):
+            if not self.store.commands([run]):
                 return True
             if time.monotonic() > patience:
-                raise RefusedError(
-                    f"the engine of run {run.id} has not answered for {COMMAND_PATIENCE_S:.0f} s",
+                raise OutsideError(
+                    f"the engine of run {run} has not answered for {COMMAND_PATIENCE_S:.0f} s",
                     "the command is stored and will be taken; 'segue doctor' looks closer",
                 )
             time.sleep(0.02)
-        return all(each.id != number for each in self.store.commands([run.id]))
+        return not self.store.commands([run])
 
 
 def check_command(run: RunRecord, kind: CommandKind) -> None:

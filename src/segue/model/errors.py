@@ -138,11 +138,14 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def shorten(text: str, limit: int = 80) -> str:
-    """Return `text` cut to `limit` characters, so that it can be quoted in a message.
+    """Return `text` in one line of at most `limit` printable characters, for people.
 
     Examples
     --------
-    >>> shorten("abcdef", 4)
-    'abc…'
+    >>> shorten(chr(27) + "[31m")
+    '�[31m'
     """
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)

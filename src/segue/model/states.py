@@ -118,8 +118,6 @@ COMMAND_STEPS: Final[frozenset[tuple[TaskState, TaskState]]] = frozenset(
 FINAL: Final = frozenset({OK, BAD, SKIP, CAN})
 #: States in which the outside may hold a job of the task.
 OUTSIDE: Final = frozenset({SI, SD, RU})
-#: States that a failed, cancelled or skipped need has ended in.
-NOT_SUCCEEDED: Final = frozenset({BAD, SKIP, CAN})
 #: States that `retry` starts from.
 RETRIABLE: Final = frozenset({BAD, CAN, SKIP})
 #: Run states in which nothing of the run will ever start.

@@ -49,7 +49,7 @@ def open_sqlite(url: str) -> SqliteStore:
     from urllib.parse import parse_qsl, unquote  # slow to import
 
     path, _, query = url.removeprefix("sqlite://").partition("?")
-    options = dict(parse_qsl(query))
+    options = dict(parse_qsl(query, keep_blank_values=True))
     synchronous = options.pop("synchronous", "normal").lower()
     if options or synchronous not in ("normal", "full"):
         raise UserError(

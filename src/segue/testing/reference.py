@@ -97,6 +97,9 @@ def _wrong_end(run: LiveRun) -> Iterator[str]:
     living = run.record.state in (RunState.RUNNING, RunState.PAUSED)
     if over == living:
         yield f"the run is {run.record.state}, all tasks ended: {over}"
+    stuck = run.record.cancelling and not over and not run.in_flight
+    if stuck:
+        yield "the run is being cancelled, nothing is outside, and it does not end"
     if over and run.record.state is not RunState.CANCELLED:
         expected = expected_verdict(run)
         if run.record.state is not expected:

@@ -21,7 +21,6 @@ begins with its verb:
 ====================================  =====================================================
 engine to keeper
 ====================================  =====================================================
-``environment {name: value}``         what all later jobs of this connection inherit
 ``submit <job>``                      fields in the order of `children.Job.FIELDS`
 ``cancel name ...``                   TERM, and after the grace time KILL
 ``recall``                            give back all queued jobs of this connection

@@ -17,6 +17,7 @@ It is not synced to disk: it must outlive processes, not the machine.
 
 import json
 import os
+import time
 
 VERSION = 1
 
@@ -53,10 +54,16 @@ class Journal:
             return error
         return None
 
+    def head(self) -> None:
+        """Add the first line, which says whose journal this is, and of which boot."""
+        self.add("keeper", VERSION, boot_id(), os.getpid(), time.time())
+
     def start_over(self) -> None:
-        """Empty the file: all that it held is forgotten."""
+        """Empty the file but for its first line: all else that it held is forgotten."""
         os.ftruncate(self._file, 0)
         self.size = 0
+        self.head()
+        self.flush()
 
 
 def boot_id() -> str:

@@ -8,9 +8,7 @@ import os
 import signal
 import socket
 import sys
-import time
 
-from segue.executors.keeper import journal
 from segue.executors.keeper.loop import Keeper
 
 LISTENER, LOCK = 3, 4
@@ -29,7 +27,7 @@ def main() -> None:
     listener = socket.socket(fileno=LISTENER)
     listener.setblocking(False)
     keeper = Keeper(spool, listener, slots, grace_s)
-    keeper.journal.add("keeper", journal.VERSION, journal.boot_id(), os.getpid(), time.time())
+    keeper.journal.head()
     keeper.run()
     if not keeper.ended:
         _remove(spool)

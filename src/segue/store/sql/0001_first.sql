@@ -61,6 +61,8 @@ CREATE TABLE nodes (
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 
+CREATE INDEX nodes_by_name ON nodes (run, name);
+
 CREATE TRIGGER nodes_begin_waiting BEFORE INSERT ON nodes
 WHEN NEW.state <> 'waiting'
 BEGIN
