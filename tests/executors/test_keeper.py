@@ -16,7 +16,7 @@ from places import gated, job, keeper_pid, key, kill_keeper, open_gate, opened, 
 import segue
 from segue.executors import local_spool
 from segue.executors.keeper import processes
-from segue.executors.keeper.journal import Journal
+from segue.executors.keeper.journal import Journal, boot_id
 from segue.executors.local_journal import read_journal
 from segue.model.events import Started
 from segue.model.states import Cause
@@ -278,3 +278,16 @@ def test_only_old_or_empty_spools_of_dead_keepers_are_tidied_away(tmp_path):
     assert not any(folder.exists() for folder in gone)
     assert all(folder.exists() for folder in [*kept, living])
     os.close(lock)
+
+
+def test_a_journal_that_starts_over_still_says_of_which_boot_it_is(tmp_path):
+    journal = Journal(str(tmp_path / "journal"))
+    journal.head()
+    journal.add("intent", "r.0.1", 1.0)
+    journal.flush()
+
+    journal.start_over()
+
+    lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+    assert [line[0] for line in lines] == ["keeper"]
+    assert lines[0][2] == boot_id()
