@@ -16,6 +16,8 @@ $(STAMP): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Where Python may not write bytecode, each start would compile us anew.
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 check: setup ## Format, lint, types, import contracts, docs; warnings are errors.
