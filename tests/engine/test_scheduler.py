@@ -5,7 +5,13 @@ from engines import World
 from runs import task
 
 from segue.engine.commands import CommandKind
-from segue.model.errors import ExecutorError, LeaseLostError, StoreError, WorkflowError
+from segue.model.errors import (
+    ExecutorError,
+    LeaseLostError,
+    Problem,
+    StoreError,
+    WorkflowError,
+)
 from segue.model.states import Cause
 from segue.model.workflow import Generator, Growth, Retry
 
@@ -249,6 +255,20 @@ def test_output_that_cannot_be_used_is_told_with_its_reason(world):
 
     assert world.states() == {"gen": "failed"}
     assert next(iter(world.store.attempts("r"))).cause is Cause.BAD_OUTPUT
+
+
+def test_a_generator_that_prints_thousands_of_faults_tells_the_first(world):
+    world.submit(task("gen", generator=Generator("daggy")))
+    world.growth = WorkflowError(Problem("x", f"fault {at}") for at in range(5000))
+    world.take()
+    world.turn()
+
+    printed(world, "garbage")
+    world.turns(2)
+
+    message = next(iter(world.store.attempts("r"))).message
+    assert message.splitlines()[0] == "fault 0"
+    assert message.splitlines()[-1] == "and 4980 more problems"
 
 
 def test_a_generator_without_an_output_file_fails_clearly(world):

@@ -140,7 +140,7 @@ def end_line(
 def failure(attempt: AttemptRecord) -> str:
     """Return in words how an attempt failed."""
     if attempt.message:
-        return attempt.message
+        return attempt.message.partition("\n")[0]
     if attempt.cause is Cause.EXIT_CODE:
         return f"exit code {attempt.exit_code}"
     if attempt.cause is Cause.SIGNAL:

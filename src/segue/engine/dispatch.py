@@ -23,6 +23,8 @@ log = logging.getLogger("segue.dispatch")
 
 #: What a generator may print at the most, in bytes.
 MAX_GENERATOR_OUTPUT: Final = 64 * 2**20
+#: So many problems of a generator's output are told.
+PROBLEMS_TOLD: Final = 20
 #: An executor without a limit of its own is given so many jobs a turn.
 BATCH: Final = 1000
 
@@ -148,7 +150,7 @@ class Dispatch:
                 task.generator.dialect, text, task.name, run.record.context, existing
             )
         except WorkflowError as error:
-            return GrowthFailed(deed.task, deed.attempt, now, str(error))
+            return GrowthFailed(deed.task, deed.attempt, now, _first_problems(error))
         growth = fit(run, deed.task, growth)
         wrong = fault(run, growth)
         if wrong:
@@ -217,6 +219,13 @@ class Dispatch:
         """Let all executors go; what runs goes on."""
         for executor in self._executors.values():
             executor.close()
+
+
+def _first_problems(error: WorkflowError) -> str:
+    """Return the first problems in words: the message is stored, and shown to people."""
+    lines = [str(problem) for problem in error.problems[:PROBLEMS_TOLD]]
+    more = len(error.problems) - PROBLEMS_TOLD
+    return "\n".join([*lines, f"and {more} more problems"] if more > 0 else lines)
 
 
 def _telling(executor: Executor) -> Executor:

@@ -133,7 +133,8 @@ class SqliteStore:
     def _number(self, run: str) -> int:
         number = self._numbers.get(run)
         if number is None:
-            row = self._base.execute(_query("select_run_number"), (run,)).fetchone()
+            with _reported(self.path):
+                row = self._base.execute(_query("select_run_number"), (run,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no run {run!r}")
             number = self._numbers[run] = int(row[0])
@@ -268,7 +269,9 @@ class SqliteStore:
 
     def lease(self, run: str) -> Lease | None:
         """Return the newest lease of the run; after a release `until` is 0."""
-        row = self._base.execute(_query("select_lease"), (self._number(run),)).fetchone()
+        number = self._number(run)
+        with _reported(self.path):
+            row = self._base.execute(_query("select_lease"), (number,)).fetchone()
         return None if row is None else Lease(run, *row)
 
     # Commands ----------------------------------------------------------------
