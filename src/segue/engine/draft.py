@@ -11,7 +11,7 @@ from segue.engine.live_run import (
     LiveRun,
     Step,
     Tally,
-    count_end,
+    count_need,
 )
 from segue.model.run import AttemptRecord, Node, RunRecord, TaskRecord
 from segue.model.states import FINAL, Cause, TaskState, check_step
@@ -142,21 +142,14 @@ class Draft:
         """Let an old node need one more; only its tally changes, its other needs are not walked."""
         self._late.append((position, need))
         self._dependents.setdefault(self.position(need), []).append(position)
-        record, tally = self.record(self.position(need)), self.tally(position)
-        if record.state in FINAL:
-            self._tallies[position] = count_end(tally, record)
-        else:
-            self._tallies[position] = tally._replace(open=tally.open + 1)
+        needed = self.record(self.position(need))
+        self._tallies[position] = count_need(self.tally(position), needed)
 
     def recount(self, position: int) -> None:
         """Count anew how the needs of the node stand."""
         tally = Tally()
         for need in self.node(position).needs:
-            record = self.record(self.position(need))
-            if record.state in FINAL:
-                tally = count_end(tally, record)
-            else:
-                tally = tally._replace(open=tally.open + 1)
+            tally = count_need(tally, self.record(self.position(need)))
         self._tallies[position] = tally
 
     def decision(self) -> Decision:

@@ -46,6 +46,13 @@ def count_end(tally: Tally, record: TaskRecord) -> Tally:
     return tally._replace(faulty=tally.faulty + 1)
 
 
+def count_need(tally: Tally, record: TaskRecord) -> Tally:
+    """Return the tally with one more need counted, ended or open."""
+    if record.state in FINAL:
+        return count_end(tally, record)
+    return tally._replace(open=tally.open + 1)
+
+
 class Step(NamedTuple):
     """One task's change of state."""
 
@@ -160,11 +167,7 @@ class LiveRun:
         """Return how the needs stand, counted from their records."""
         tally = Tally()
         for need in needs:
-            record = self.records[self.index[need]]
-            if record.state in FINAL:
-                tally = count_end(tally, record)
-            else:
-                tally = tally._replace(open=tally.open + 1)
+            tally = count_need(tally, self.records[self.index[need]])
         return tally
 
     def task(self, position: int) -> Task:

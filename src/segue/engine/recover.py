@@ -9,7 +9,7 @@ from segue.engine.live_run import LiveRun
 from segue.engine.owner import certainly_dead
 from segue.engine.scheduler import LEASE_S, Scheduler
 from segue.model.errors import RefusedError
-from segue.model.run import AttemptRecord, HistoryRecord, Lease
+from segue.model.run import AttemptRecord, Lease
 from segue.model.states import OUTSIDE
 from segue.protocols.store import Store
 
@@ -23,19 +23,14 @@ def load(store: Store, run: str) -> LiveRun:
     newest: dict[int, AttemptRecord] = {}
     for attempt in store.attempts(run, outside) if outside else ():
         newest[attempt.task] = attempt
+    newest_line = store.newest_history(run)
     return LiveRun(
         record,
         [each.node for each in stored],
         [each.record for each in stored],
         newest.values(),
-        last_history_number(store, run),
+        newest_line.number if newest_line else 0,
     )
-
-
-def last_history_number(store: Store, run: str) -> int:
-    """Return the number of the newest line of a run's history."""
-    newest: HistoryRecord | None = store.newest_history(run)
-    return newest.number if newest else 0
 
 
 def take_over(

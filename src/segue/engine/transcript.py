@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from segue.engine.live_run import Decision, LiveRun
+from segue.engine.live_run import NEW, Decision, LiveRun
 from segue.model.run import HistoryRecord
 from segue.protocols.store import Commit
 
@@ -23,7 +23,7 @@ def record(run: LiveRun, decision: Decision, commit: Commit, now: float) -> None
         elif position < len(run.records):
             commit.steps[position] = (run.records[position].state, after)
         else:
-            commit.steps[position] = (after.__class__().state, after)
+            commit.steps[position] = (NEW.state, after)
     for attempt in decision.attempts.values():
         commit.attempts[attempt.task, attempt.number] = attempt
     for step in decision.steps:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from segue.executors.keeper.link import Inbox
 from segue.executors.keeper.main import LISTENER, LOCK
 from segue.executors.local_spool import make_spool, remove
 from segue.protocols.executor import JobKey
@@ -28,15 +29,13 @@ _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _started: list[int] = []
 
 
-class KeeperLink:
+class KeeperLink(Inbox):
     """A connection to a keeper, with the jobs that we expect its word on."""
 
     def __init__(self, spool: Path, connection: socket.socket) -> None:
-        connection.setblocking(False)
+        super().__init__(connection)
         self.spool = spool
         self.keeper = spool.name
-        self.connection = connection
-        self.open = True
         #: Jobs whose end we have not heard.
         self.jobs: dict[str, JobKey] = {}
         #: Jobs whose end we have heard and which the keeper has not been told to forget.
@@ -45,12 +44,7 @@ class KeeperLink:
         self.forgotten: list[str] = []
         #: What the epoll waits for on this connection.
         self.watched: int = select.EPOLLIN
-        self._unread = bytearray()
         self._unsent = bytearray()
-
-    def fileno(self) -> int:
-        """Return the descriptor of the connection."""
-        return self.connection.fileno()
 
     def post(self, messages: Sequence[Sequence[Any]]) -> None:
         """Send the messages, or as many bytes as fit; see `waits_to_send`."""
@@ -74,23 +68,6 @@ class KeeperLink:
                 self._unsent.clear()
                 return
             del self._unsent[:sent]
-
-    def receive(self) -> list[list[Any]]:
-        """Return the messages that have come in; `open` is false after the last one."""
-        while self.open:
-            try:
-                data = self.connection.recv(1 << 18)
-            except BlockingIOError:
-                break
-            except OSError:
-                data = b""
-            if not data:
-                self.open = False
-            self._unread += data
-        end = self._unread.rfind(b"\n") + 1
-        lines = bytes(self._unread[:end])
-        del self._unread[:end]
-        return [message for line in lines.splitlines() for message in json.loads(line)]
 
     def close(self, limit_s: float = 2.0) -> None:
         """Send what is left, if the keeper takes it in time, and hang up."""

@@ -52,15 +52,9 @@ class Problem:
 
 
 class SegueError(Exception):
-    """The root of all errors that Segue raises on purpose."""
+    """The root of all errors that Segue raises on purpose; `hint` says what to try instead."""
 
     exit_code = 1
-
-
-class UserError(SegueError):
-    """The input is wrong; `hint` says what to try instead."""
-
-    exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -69,6 +63,12 @@ class UserError(SegueError):
     def __str__(self) -> str:
         message = super().__str__()
         return f"{message}\n  hint: {self.hint}" if self.hint else message
+
+
+class UserError(SegueError):
+    """The input is wrong."""
+
+    exit_code = 2
 
 
 class WorkflowError(UserError):
@@ -91,14 +91,6 @@ class OutsideError(SegueError):
     """Something outside Segue failed: disk, store, batch system."""
 
     exit_code = 3
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-    def __str__(self) -> str:
-        message = super().__str__()
-        return f"{message}\n  hint: {self.hint}" if self.hint else message
 
 
 class StoreError(OutsideError):

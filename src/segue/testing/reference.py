@@ -13,7 +13,7 @@ from segue.engine.draft import is_waiting_for_needs
 from segue.engine.live_run import LiveRun
 from segue.model.run import Node, TaskRecord
 from segue.model.states import FINAL, OUTSIDE, Cause, RunState, TaskState
-from segue.model.workflow import Barrier, Nothing, Task, TriggerRule, Verdict
+from segue.model.workflow import Barrier, Task, TriggerRule, Verdict
 
 
 def may_start(rule: TriggerRule, ends: Sequence[bool | None]) -> bool | None:
@@ -108,8 +108,7 @@ def _wrong_end(run: LiveRun) -> Iterator[str]:
 
 def expected_verdict(run: LiveRun) -> RunState:
     """Return how a run whose tasks have all ended must be judged, a cancel apart."""
-    good = RunState.SUCCEEDED
-    for position, (node, record) in enumerate(zip(run.nodes, run.records, strict=True)):
+    for node, record in zip(run.nodes, run.records, strict=True):
         if isinstance(node, Barrier) or record.state is TaskState.SUCCEEDED:
             continue
         if run.record.verdict is Verdict.STRICT:
@@ -123,9 +122,9 @@ def expected_verdict(run: LiveRun) -> RunState:
             and node.name in other.needs
             and other.trigger in (TriggerRule.ALL_FAILED, TriggerRule.ANY_FAILED)
         ]
-        if not any(answers) and position >= 0:
+        if not any(answers):
             return RunState.FAILED
-    return good
+    return RunState.SUCCEEDED
 
 
 def blamed_on_failure(run: LiveRun, position: int) -> bool:
@@ -140,8 +139,3 @@ def _is_fault(record: TaskRecord) -> bool:
     if record.state is TaskState.SKIPPED:
         return record.cause is not Cause.RULE_NOT_MET
     return record.state in (TaskState.FAILED, TaskState.CANCELLED)
-
-
-def runs_nothing(node: Node) -> bool:
-    """Tell whether a node ends without being handed to an executor."""
-    return isinstance(node, Barrier) or isinstance(node.action, Nothing)

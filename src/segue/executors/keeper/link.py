@@ -1,31 +1,37 @@
-"""One engine's connection, as the keeper sees it: bytes in, messages out."""
+"""Connections between an engine and a keeper: bytes in, messages out.
+
+`Inbox` is what both ends have in common; `Link` is one engine, as the keeper sees it.
+"""
+
+from __future__ import annotations
 
 import errno
 import json
 import socket
+
+TYPE_CHECKING = False  # the keeper must not import `typing`: it is slow to load
+if TYPE_CHECKING:
+    from typing import Any
 
 Environment = dict[bytes, bytes]
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Link:
-    """A connection with what has been read of it and what is still to be sent."""
+class Inbox:
+    """A connection with what has been read of it; each line holds a list of messages."""
 
-    def __init__(self, connection: socket.socket, environment: Environment) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self.connection = connection
-        self.environment = environment
         self.open = True
-        self.news: list[list[object]] = []
         self._unread = bytearray()
-        self._unsent = bytearray()
 
     def fileno(self) -> int:
         """Return the descriptor of the connection."""
         return self.connection.fileno()
 
-    def receive(self) -> list[list[object]]:
+    def receive(self) -> list[list[Any]]:
         """Return all messages that have come in; `open` is false after the last one."""
         while self.open:
             try:
@@ -41,6 +47,16 @@ class Link:
         lines = bytes(self._unread[:end])
         del self._unread[:end]
         return [message for line in lines.splitlines() for message in json.loads(line)]
+
+
+class Link(Inbox):
+    """A connection with what has been read of it and what is still to be sent."""
+
+    def __init__(self, connection: socket.socket, environment: Environment) -> None:
+        super().__init__(connection)
+        self.environment = environment
+        self.news: list[list[object]] = []
+        self._unsent = bytearray()
 
     def send(self) -> bool:
         """Send the news, all in one line; return whether something is left for later."""
