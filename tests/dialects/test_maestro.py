@@ -16,7 +16,7 @@ from segue.dialects.maestro import Maestro
 from segue.model.definition import task_to_json
 from segue.model.errors import WorkflowError
 from segue.model.graph import check_graph
-from segue.model.workflow import NO_RESOURCES, Resources, Script, Verdict, Workflow
+from segue.model.workflow import NO_RESOURCES, Output, Resources, Script, Verdict, Workflow
 from segue.protocols.dialect import Source
 
 DATA = Path(__file__).parent / "data"
@@ -47,14 +47,17 @@ def test_a_study_becomes_tasks_with_needs_scripts_and_directories():
     assert squeeze.workdir == "squeeze/L.9"
     assert squeeze.description == "Compress at level 9."
     text = "#!/bin/bash\n\ngzip -c -9 /out/pack/pack.tar > pack.L.9.gz\n"
-    assert squeeze.action == Script(text, "/bin/bash")
-    assert squeeze.restart == Script(text.replace("-9", "-1"), "/bin/bash")
+    assert squeeze.action == Script(text, "/bin/bash", "squeeze_L.9.sh")
+    assert squeeze.restart == Script(
+        text.replace("-9", "-1"), "/bin/bash", "squeeze_L.9.restart.sh"
+    )
     assert squeeze.retry.restart_limit == 1
     assert squeeze.resources == Resources(processes=1, walltime_s=300)
     assert squeeze.timeout_s is None
     assert found["write"].resources is NO_RESOURCES
     compare = "ls -l /out/squeeze/*/* > /out/compare/sizes"
-    assert found["compare"].action == Script(f"#!/bin/bash\n\n{compare}\n")
+    assert found["compare"].action == Script(f"#!/bin/bash\n\n{compare}\n", file="compare.sh")
+    assert found["compare"].output == Output("compare.{job_id}.out", "compare.{job_id}.err")
 
 
 def test_the_workflow_carries_what_the_study_says_of_itself():

@@ -215,9 +215,9 @@ ERRORS = {
         ("name: two", "name: '..'"),
         ("15:11", "the workspace '..' cannot be used", "rename it"),
     ),
-    "a label that no file system takes": (
-        ("label: P.%%", f"label: {'x' * 300}%%"),
-        ("11:11", "longer than 255 characters", "--hashws"),
+    "a label without measure": (
+        ("label: P.%%", f"label: {'x' * 5000}%%"),
+        ("11:11", "5,00", "4,096"),
     ),
     "a launcher that asks for too much": (
         ("{type: local}", "{type: slurm, bank: b, queue: q}", "cmd: echo two",

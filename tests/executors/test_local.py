@@ -25,7 +25,7 @@ from places import (
 
 from segue.model.events import Ended, Returned, Started, Submitted
 from segue.model.states import Cause
-from segue.model.workflow import Argv, Container, ManagedTask, Nothing, Script
+from segue.model.workflow import Argv, Container, ManagedTask, Nothing, Output, Script
 
 
 @pytest.fixture
@@ -381,3 +381,52 @@ def test_many_cancels_at_once_end_all(state, tmp_path):
 
         ends = local.ends([key(number) for number in range(8)])
     assert {end.cause for end in ends} == {Cause.CANCELLED}
+
+
+# -- files in the working directory ---------------------------------------------------------
+
+
+def test_a_named_script_lies_and_runs_in_the_working_directory(local, tmp_path):
+    script = Script('#!/bin/sh\necho "$0"', "/bin/sh", "fit.sh")
+    each = job(tmp_path, 0, script, workdir=str(tmp_path / "fit"))
+
+    run(local, each)
+
+    path = tmp_path / "fit" / "fit.sh"
+    assert stdout_of(each) == f"{path}\n"
+    assert path.read_text() == script.text
+    assert path.stat().st_mode & stat.S_IXUSR
+
+
+def test_a_script_is_not_written_through_a_link_that_has_its_name(local, tmp_path):
+    foreign = tmp_path / "foreign"
+    foreign.write_text("precious")
+    (tmp_path / "fit.sh").symlink_to(foreign)
+
+    run(local, job(tmp_path, 0, Script("#!/bin/sh\n", "/bin/sh", "fit.sh")))
+
+    assert foreign.read_text() == "precious"
+
+
+def test_output_has_its_second_name_while_the_job_runs(local, tmp_path):
+    names = Output("fit.{job_id}.out", "fit.{job_id}.err")
+    each = gated(tmp_path, 0, before="echo so far;", output=names)
+
+    local.submit(each)
+    [pid] = pids_of(tmp_path, 0)
+    live = (tmp_path / f"fit.{pid}.out").read_text()
+    open_gate(tmp_path, 0)
+    local.end(each.key)
+
+    assert live == "so far\n"
+    assert (tmp_path / f"fit.{pid}.err").samefile(Path(each.folder, "stderr"))
+
+
+def test_a_second_name_that_is_taken_goes_to_the_newest_attempt(local, tmp_path):
+    (tmp_path / "fit.out").write_text("of an earlier attempt")
+    each = job(tmp_path, 0, "echo new", output=Output("fit.out", "no/such/folder/fit.err"))
+
+    end = run(local, each)
+
+    assert end.cause is None
+    assert (tmp_path / "fit.out").read_text() == "new\n"

@@ -67,7 +67,7 @@ REFUSED = {
         json.dumps({"tasks": {"a": {"job": {"command": ["true"]}, "parents": [LONG]}}}).encode(),
         "is not defined",
     ),
-    "a long name in a study": (study(LONG).encode(), "longer than 255"),
+    "a long name in a study": (study(LONG).encode(), "may have 4,096"),
     "a long name in LUTE": (
         f"!LUTE_DAG\ntask_name: {LONG}\nslurm_params: ''\nnext: []\n".encode(),
         "2:12: ",

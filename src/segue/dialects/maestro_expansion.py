@@ -19,6 +19,8 @@ from segue.model.parameters import strings_in
 from segue.model.workflow import Barrier
 
 TEXT_KEYS: Final = ("cmd", "restart")
+#: The name of an instance may have so many characters; its directory's is cut to fit.
+NAME_LIMIT: Final = 4096
 
 
 @dataclass(slots=True)
@@ -232,8 +234,12 @@ def _check_workdirs(node: Node, checks: Checks) -> None:
         why = why_unusable(each.workdir)
         if why:
             message = f"the workspace {shorten(each.workdir)!r} cannot be used: {why}"
-            hint = "choose shorter labels or use --hashws" if "longer" in why else "rename it"
-            checks.refuse(node.step.place, "bad_workspace", message, hint)
+            checks.refuse(node.step.place, "bad_workspace", message, "rename it")
+            return
+        if len(each.name) > NAME_LIMIT:
+            message = f"{shorten(each.name)!r} has {len(each.name):,} characters"
+            hint = f"a step and its label may have {NAME_LIMIT:,} together"
+            checks.refuse(node.step.place, "long_name", message, hint)
             return
         other = owners.setdefault(each.workdir, each.name)
         if other != each.name:

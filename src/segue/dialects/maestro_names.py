@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import string
+from hashlib import blake2b
 from typing import Final
 
+#: What file systems take as one part of a path; the kept characters have one byte each.
+PART_LIMIT: Final = 255
+#: Room that a file's name leaves for what stands behind it: `.restart.slurm.sh`, `.<pid>.out`.
+_ENDING_ROOM: Final = 40
 _KEPT: Final = frozenset("-_.() " + string.ascii_letters + string.digits)
 
 
@@ -19,6 +24,30 @@ def sanitise(text: str) -> str:
     if text.isascii() and text.isalnum():
         return text
     return "".join(each for each in text if each in _KEPT).replace(" ", "_")
+
+
+def fitting(part: str, limit: int = PART_LIMIT) -> str:
+    """Return the part of a path, cut if it is longer than `limit`, and still its own.
+
+    Examples
+    --------
+    >>> fitting("short"), fitting("x" * 300, limit=20)
+    ('short', 'xxxxxxxxxxx~b12499e1')
+    """
+    if len(part) <= limit:
+        return part
+    return f"{part[: limit - 9]}~{blake2b(part.encode(), digest_size=4).hexdigest()}"
+
+
+def file_name(nickname: str) -> str:
+    """Return what the names of an instance's files begin with.
+
+    Examples
+    --------
+    >>> file_name("run_DIR.a/b")
+    'run_DIR.ab'
+    """
+    return fitting(sanitise(nickname), PART_LIMIT - _ENDING_ROOM)
 
 
 def instance_name(step: str, label: str) -> str:
@@ -52,8 +81,8 @@ def directory(step: str, part: str = "") -> str:
     >>> directory("sim", "SIZE.10"), directory("build")
     ('sim/SIZE.10', 'build')
     """
-    inner = sanitise(part)
-    return f"{sanitise(step)}/{inner}" if inner else sanitise(step)
+    outer, inner = fitting(sanitise(step)), fitting(sanitise(part))
+    return f"{outer}/{inner}" if inner else outer
 
 
 def why_unusable(path: str) -> str:
@@ -69,7 +98,4 @@ def why_unusable(path: str) -> str:
             return "none of its characters may stand in a directory's name"
         if part in (".", ".."):
             return "it would lie outside of its own directory"
-        # 255 bytes is what file systems take; the kept characters have one byte each.
-        if len(part) > 255:
-            return "its name is longer than 255 characters"
     return ""

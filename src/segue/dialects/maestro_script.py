@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from segue.dialects.maestro_launcher import flux_option, is_exclusive, launch, remove_launcher
+from segue.dialects.maestro_names import file_name
 from segue.dialects.maestro_walltime import flux_walltime, lsf_walltime
+from segue.model.workflow import Output
 
 DEFAULT_SHELL: Final = "/bin/bash"
 #: Groups of ``allocation_args`` that Maestro passes on; it drops others.
@@ -78,6 +80,21 @@ def script_name(nickname: str, batch: Mapping[str, Any], restart: bool = False) 
     kind = batch.get("type", "local")
     system = "" if kind == "local" else f".{kind}"
     return f"{nickname}{'.restart' if restart else ''}{system}.sh"
+
+
+def output_names(nickname: str, batch_system: str) -> Output:
+    """Return how a step's stdout and stderr are called in its workspace.
+
+    `batch_system` is empty for a step that runs without one: its process id is in the name.
+
+    Examples
+    --------
+    >>> output_names("s_A.1", ""), output_names("s_A.1", "slurm").stdout
+    (Output(stdout='s_A.1.{job_id}.out', stderr='s_A.1.{job_id}.err'), 's_A.1.out')
+    """
+    name = file_name(nickname)
+    stem = name if batch_system == "slurm" else f"{name}.{{job_id}}"
+    return Output(f"{stem}.out", f"{stem}.err")
 
 
 def _slurm_header(

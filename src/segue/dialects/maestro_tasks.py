@@ -9,8 +9,14 @@ from typing import Any, Final
 from segue.dialects.maestro_checks import Checks, json_value
 from segue.dialects.maestro_expansion import TEXT_KEYS, Instance, Needs, Node, submit_order
 from segue.dialects.maestro_launcher import LauncherError, is_exclusive
-from segue.dialects.maestro_names import sanitise
-from segue.dialects.maestro_script import is_scheduled, script_name, script_text, shell_of
+from segue.dialects.maestro_names import file_name
+from segue.dialects.maestro_script import (
+    is_scheduled,
+    output_names,
+    script_name,
+    script_text,
+    shell_of,
+)
 from segue.dialects.maestro_tokens import Combinations, Replacement, references, replace_all
 from segue.dialects.maestro_walltime import walltime_s
 from segue.model.errors import shorten
@@ -36,6 +42,7 @@ class Builder:
     needs: Needs
     _replacements: dict[int, list[Replacement]] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
+    _workdirs: dict[str, str] = field(default_factory=dict)
     _reported: set[tuple[str, str]] = field(default_factory=set)
 
     def tasks(self) -> list[Task]:
@@ -78,6 +85,7 @@ class Builder:
             resources=self._resources(run, scheduled),
             options=self._options(instance, run),
             workdir=instance.workdir,
+            output=output_names(instance.nickname, self._batch_system if scheduled else ""),
             pool="local" if self._batch_system and not scheduled else "",
             description=description,
             place=node.step.place,
@@ -130,7 +138,17 @@ class Builder:
             hint = "write $(LAUNCHER)[2p] or $(LAUNCHER)[1n, 2p] within the step's nodes and procs"
             self._refuse(node, key, "bad_launcher", message, hint)
             return None
-        return Script(text, shell_of(self.batch))
+        return Script(text, shell_of(self.batch), self._file(instance, key == "restart"))
+
+    def _file(self, instance: Instance, restart: bool) -> str:
+        """Return the script's name in its workspace; empty where that is another's too.
+
+        Instances that share a workspace may give their files one name, and one would
+        run the other's script.
+        """
+        if self._workdirs.setdefault(instance.workdir, instance.name) != instance.name:
+            return ""
+        return script_name(file_name(instance.nickname), self.batch, restart)
 
     def _parameters(self, node: Node, instance: Instance) -> Mapping[str, Any]:
         if not node.used:
@@ -179,12 +197,6 @@ class Builder:
             self._reported.add((node.step.name, key))
             place = node.step.places.get(key, node.step.place)
             self.checks.refuse(place, code, message, hint)
-
-
-def script_file(task: Task, batch: Mapping[str, Any], restart: bool = False) -> str:
-    """Return the name that Maestro gives to the script's file in the task's workspace."""
-    nickname = str(task.options.get("nickname", task.name))
-    return script_name(sanitise(nickname), batch, restart)
 
 
 def _count(value: Any) -> int | None:

@@ -26,6 +26,7 @@ def job_of(run: LiveRun, attempt: AttemptRecord) -> Job:
         timeout_s=task.timeout_s,
         resources=task.resources,
         options=task.options,
+        output=task.output,
     )
 
 

@@ -43,12 +43,12 @@ def submit_message(job: Job) -> list[Any]:
     """
     arguments: Sequence[str] | None = None
     script: str | None = None
-    shell = ""
+    shell = file = ""
     match job.action:
         case Argv(arguments=given) | ManagedTask(command=given):
             arguments = given
-        case Script(text=text, shell=program):
-            script, shell = text, program
+        case Script(text=text, shell=program, file=name):
+            script, shell, file = text, program, name
     return [
         "submit",
         job.key.name,
@@ -57,6 +57,8 @@ def submit_message(job: Job) -> list[Any]:
         arguments,
         script,
         shell,
+        file,
+        [job.output.stdout, job.output.stderr] if job.output else None,
         dict(job.environment) if job.environment else None,
         job.clear_environment,
         job.timeout_s,

@@ -18,6 +18,7 @@ from segue.model.workflow import (
     Generator,
     ManagedTask,
     Nothing,
+    Output,
     Pool,
     Resources,
     Retry,
@@ -129,6 +130,7 @@ _NESTED_TYPES: Final[dict[str, Any]] = {
     "resources": Resources,
     "generator": Generator,
     "workers": Pool,
+    "output": Output,
 }
 _OWN_WAY: Final = {"name", "action", "needs", "restart", "place", *_NESTED_TYPES}
 _PLAIN: Final = [(f.name, f.default) for f in fields(Task) if f.name not in _OWN_WAY]

@@ -77,11 +77,13 @@ class Argv:
 class Script:
     """Run the text with its shell; `shell` is what stands behind ``#!``.
 
-    `text` is the exact file that is executed, first line included.
+    `text` is the exact file that is executed, first line included. `file` is its name
+    in the task's workdir, where users look for it; empty: it lies in the attempt's folder.
     """
 
     text: str
     shell: str = "/bin/bash"
+    file: str = ""
     kind: str = field(default="script", init=False, repr=False)
 
 
@@ -181,6 +183,17 @@ class Generator:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """Names of stdout and stderr in the task's workdir, beside those in the attempt's folder.
+
+    ``{job_id}`` in them stands for the job's id outside: a process id, a batch system's number.
+    """
+
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """Makes a task stand for `workers` equal long-lived workers fed by queues."""
 
@@ -214,6 +227,8 @@ class Task:
     workdir
         Where it runs: relative to the run's workspace, or absolute. None: the
         directory that the run was started from.
+    output
+        Names that its output has in its workdir as well; None: none.
     priority
         Among ready tasks the highest number starts first.
     pool
@@ -234,6 +249,7 @@ class Task:
     environment: Mapping[str, str | None] = EMPTY
     clear_environment: bool = False
     workdir: str | None = None
+    output: Output | None = None
     priority: int = 0
     pool: str = ""
     generator: Generator | None = None

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from segue.model.events import Ended, Returned, Started, Submitted
-from segue.model.workflow import EMPTY, NO_RESOURCES, Action, Resources
+from segue.model.workflow import EMPTY, NO_RESOURCES, Action, Output, Resources
 
 Report = Submitted | Started | Ended | Returned
 
@@ -70,7 +70,9 @@ class Job:
 
     `title` is the task's name for people, `folder` the absolute path of the attempt's
     folder (made by the executor; it holds script, stdout and stderr), `workdir` the
-    absolute path it runs in (made by the executor if missing).
+    absolute path it runs in (made by the executor if missing). A script with a `file`
+    is written there under that name, and executed there; `output` names stdout and stderr
+    in `workdir` as well (a second name of the same file, so that both can be read live).
     """
 
     key: JobKey
@@ -83,6 +85,7 @@ class Job:
     timeout_s: float | None = None
     resources: Resources = NO_RESOURCES
     options: Mapping[str, object] = EMPTY
+    output: Output | None = None
 
 
 @dataclass(frozen=True, slots=True)

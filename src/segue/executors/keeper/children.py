@@ -55,6 +55,8 @@ class Job:
         "arguments",
         "script",
         "shell",
+        "file",
+        "output",
         "environment",
         "clear_environment",
         "timeout_s",
@@ -102,6 +104,8 @@ class Job:
     arguments: list[str] | None
     script: str | None
     shell: str
+    file: str
+    output: list[str] | None
     environment: dict[str, str | None] | None
     clear_environment: bool
     timeout_s: float | None
@@ -166,10 +170,36 @@ def _start(job: Job, spool: bytes) -> tuple[int, int]:
         except (OSError, ValueError) as error:
             job.started_at = None
             raise _spawn_error(error, program, arguments) from error
-        return before, ticks_now()
+        after = ticks_now()
+        if job.output:
+            _name_output(job, job.output)
+        return before, after
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def _name_output(job: Job, names: list[str]) -> None:
+    """Give stdout and stderr their second names, in the directory that we are in.
+
+    Without them all is still in the attempt's folder, so the job goes on in any case.
+    """
+    for kind, pattern in zip(("stdout", "stderr"), names, strict=True):
+        name = pattern.replace("{job_id}", str(job.pid))
+        try:
+            _link(f"{job.folder}/{kind}", name)
+        except OSError:
+            continue
+
+
+def _link(path: str, name: str) -> None:
+    try:
+        os.link(path, name)
+    except FileExistsError:
+        os.unlink(name)  # of an earlier attempt, or of a process that had this pid
+        os.link(path, name)
+    except OSError:
+        os.symlink(path, name)  # another file system, or one without hard links
 
 
 def _make_folder(path: str, what: str) -> None:
@@ -206,8 +236,10 @@ def _arguments(job: Job) -> list[str]:
         if not job.arguments:
             raise StartError(REFUSED, "there is nothing to run: the command is empty")
         return job.arguments
-    path = f"{job.folder}/script"
+    path = f"{job.workdir}/{job.file}" if job.file else f"{job.folder}/script"
     try:
+        if job.file and os.path.lexists(path):
+            os.unlink(path)  # not written over: it may be a link to what is not ours
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         with open(os.open(path, flags, 0o755), "wb") as file:
             file.write(os.fsencode(job.script))

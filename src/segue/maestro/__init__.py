@@ -1,0 +1,1 @@
+"""What the original `maestro` command keeps beside the run: study folders, tables, generators."""
