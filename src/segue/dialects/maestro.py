@@ -24,6 +24,7 @@ from segue.dialects.maestro_expansion import (
     make_instances,
     unordered_references,
 )
+from segue.dialects.maestro_generated import with_generated
 from segue.dialects.maestro_overrides import check_lengths, override
 from segue.dialects.maestro_study import Environment, Study
 from segue.dialects.maestro_tasks import Builder
@@ -50,7 +51,8 @@ class Maestro:
 
     Settings in `Source.options`: ``hashws`` (short names of directories), ``spec_root``
     (what ``$(SPECROOT)`` stands for; else the directory of the file), ``flux_version``
-    (of the broker, for the script's head), ``strict_maestro`` (reserved).
+    (of the broker, for the script's head), ``generated_parameters`` (they replace the
+    study's own), ``strict_maestro`` (reserved).
     """
 
     name = "maestro"
@@ -72,9 +74,29 @@ class Maestro:
         study = read_study(root, checks) if root else None
         if study is None:
             raise WorkflowError(_in_order(problems))
+        generated = source.options.get("generated_parameters")
+        if generated is not None:
+            study = with_generated(study, generated, checks)
         study = override(study, source.parameters, checks)
         check_lengths(study.parameters, checks)
         return _expand(study, source, checks)
+
+    def environment(self, source: Source) -> Mapping[str, Any]:
+        """Return the names of the study's `env` with their values as written.
+
+        For a generator of parameters, which runs before the study can be expanded.
+        """
+        problems: list[Problem] = []
+        checks = Checks(source.path, problems)
+        root = compose(source.text, source.path, problems)
+        study = read_study(root, checks) if root else None
+        _stop_at_errors(checks)
+        assert study is not None
+        # What -p says of a parameter is judged when the generator has made it.
+        env = override(study, source.parameters, Checks(source.path, [])).environment
+        values = {each.name: json_value(each.value) for each in (*env.variables, *env.labels)}
+        values |= {path.name: path.path for path in env.paths}
+        return values | {git.name: git.path for git in env.gits}
 
     def grow(
         self,

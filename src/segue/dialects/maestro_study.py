@@ -65,12 +65,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One of `global.parameters`: a column of values and their labels."""
+    """A column of values and their labels.
+
+    In a study one pattern makes the labels of all values; a generator may give each value
+    a label and a name of its own, in `labels` and `names`.
+    """
 
     name: str
     values: tuple[Any, ...]
     label: str
     place: Place
+    labels: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,13 +112,19 @@ class Combinations:
         return [
             *((f"$({each.name}.label)", self.labels[each.name][index]) for each in known),
             *((f"$({each.name})", str(each.values[index])) for each in known),
-            *((f"$({each.name}.name)", each.name) for each in known),
+            *(
+                (f"$({each.name}.name)", each.names[index] if each.names else each.name)
+                for each in known
+            ),
         ]
 
 
 def combine(parameters: Sequence[Parameter]) -> Combinations:
     """Return the combinations of equally long columns."""
-    labels = {each.name: [label_of(each, value) for value in each.values] for each in parameters}
+    labels = {
+        each.name: each.labels or [label_of(each, value) for value in each.values]
+        for each in parameters
+    }
     length = len(parameters[0].values) if parameters else 0
     return Combinations(tuple(parameters), labels, length)
 
