@@ -35,12 +35,12 @@ golden_files = sorted(
 pytestmark = pytest.mark.skipif(not golden_files, reason="the corpus is not beside the checkout")
 
 
-def outcome(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def outcome(name: str, strict: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what Segue makes of a study, and what Maestro made of it, in one form."""
     expected = json.loads((GOLDEN / name).read_text(encoding="utf-8"))
     hashed = name.endswith(".hashws.json")
     try:
-        workflow = read(expected["spec"], hashed)
+        workflow = read(expected["spec"], hashed, strict)
     except WorkflowError as error:
         unhelpful = [each for each in error.problems if not (each.place and each.hint)]
         return {"refused": True, "unhelpful": unhelpful}, theirs(expected)
@@ -51,9 +51,14 @@ def outcome(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"steps": ours}, theirs(expected)
 
 
-def read(spec: str, hashed: bool) -> Workflow:
+def read(spec: str, hashed: bool, strict: bool = False) -> Workflow:
     text = (CORPUS / spec).read_text(encoding="utf-8")
-    options = {"hashws": hashed, "spec_root": "/__SPECROOT__", "flux_version": "0.62.0"}
+    options = {
+        "hashws": hashed,
+        "spec_root": "/__SPECROOT__",
+        "flux_version": "0.62.0",
+        "strict_maestro": strict,
+    }
     source = Source(spec, text, "/srv/git", workspace="/tmp/__OUT__", options=options)
     return Maestro().read(source)
 
@@ -108,6 +113,13 @@ def test_a_study_of_the_corpus_comes_out_as_from_maestro(name):
         assert ours != expected, f"{name} matches now: take it out of DIFFERENT"
     else:
         assert ours == expected
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_strictly_read_it_comes_out_as_from_maestro_in_all(name):
+    ours, expected = outcome(name, strict=True)
+
+    assert ours == expected
 
 
 def test_each_difference_is_argued_in_the_documentation():

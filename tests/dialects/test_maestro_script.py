@@ -86,3 +86,14 @@ study:
     assert (resources.queue, resources.account, resources.reservation) == ("q", "b", "r")
     assert (resources.walltime_s, resources.exclusive) == (3600, True)
     assert scheduled.options == {"walltime": "1:00:00", "exclusive": True}
+
+
+def test_strictly_read_a_launcher_stays_where_maestro_leaves_it():
+    slurm = {"type": "slurm", "bank": "b", "queue": "q"}
+    both = "$(LAUNCHER)[1p] a; $(LAUNCHER) b"
+
+    local = script_text("$(LAUNCHER) a", {}, {}, "s", "d", strict=True)
+    scheduled = script_text(both, {"procs": 2}, slurm, "s", "d", strict=True)
+
+    assert local.endswith("$(LAUNCHER) a\n")
+    assert scheduled.endswith("srun -n 1 a; $(LAUNCHER) b\n")

@@ -52,7 +52,8 @@ class Maestro:
     Settings in `Source.options`: ``hashws`` (short names of directories), ``spec_root``
     (what ``$(SPECROOT)`` stands for; else the directory of the file), ``flux_version``
     (of the broker, for the script's head), ``generated_parameters`` (they replace the
-    study's own), ``strict_maestro`` (reserved).
+    study's own), ``strict_maestro`` (do as 1.2.1 does where its users may depend on what
+    we take for a fault).
     """
 
     name = "maestro"
@@ -113,7 +114,8 @@ class Maestro:
 def _expand(study: Study, source: Source, checks: Checks) -> Workflow:
     workspace = source.workspace or default_workspace(study, source)
     spec_root = _spec_root(source)
-    located = _Dependencies(study.environment, workspace, spec_root, source.directory)
+    strict = bool(source.options.get("strict_maestro"))
+    located = _Dependencies(study.environment, workspace, spec_root, source.directory, strict)
     replacements = environment_replacements(study.environment, located.tokens, workspace, spec_root)
     steps = [
         (
@@ -135,7 +137,7 @@ def _expand(study: Study, source: Source, checks: Checks) -> Workflow:
     make_instances(nodes, combinations, bool(source.options.get("hashws")), checks)
     _stop_at_errors(checks)
     batch = {**study.batch, "flux version": source.options.get("flux_version")}
-    builder = Builder(nodes, combinations, batch, workspace, checks, Needs(nodes))
+    builder = Builder(nodes, combinations, batch, workspace, checks, Needs(nodes), strict)
     tasks = builder.tasks()
     _stop_at_errors(checks)
     workflow = _workflow(study, tasks, builder, workspace)
@@ -201,13 +203,16 @@ def _spec_root(source: Source) -> str:
 class _Dependencies:
     """Where the dependencies are, and what the door must check or clone before the start."""
 
-    def __init__(self, env: Environment, workspace: str, spec_root: str, directory: str) -> None:
+    def __init__(
+        self, env: Environment, workspace: str, spec_root: str, directory: str, strict: bool
+    ) -> None:
         # Labels are not replaced here: only variables are.
         variables = environment_replacements(replace(env, labels=()), {}, workspace, spec_root)
         self.tokens: dict[str, str] = {}
         self.context: dict[str, Any] = {"paths": [], "git": []}
         for each in env.paths:
-            path = os.path.normpath(os.path.join(directory, replace_all(each.path, variables)))
+            named = each.path if strict else replace_all(each.path, variables)
+            path = os.path.normpath(os.path.join(directory, named))
             self.tokens[each.name] = path
             entry = {"name": each.name, "path": path, "place": list(each.place)}
             self.context["paths"].append(entry)

@@ -16,8 +16,12 @@ class LauncherError(ValueError):
     """What stands behind ``$(LAUNCHER)`` asks for what the step does not have."""
 
 
-def launch(text: str, run: Mapping[str, Any], batch: Mapping[str, Any]) -> str:
+def launch(
+    text: str, run: Mapping[str, Any], batch: Mapping[str, Any], strict: bool = False
+) -> str:
     """Return a scheduled step's text with every ``$(LAUNCHER)`` replaced by its command.
+
+    With `strict`, one without brackets stays where another has them, as in Maestro.
 
     Examples
     --------
@@ -30,9 +34,12 @@ def launch(text: str, run: Mapping[str, Any], batch: Mapping[str, Any]) -> str:
     LauncherError
         If a bracket cannot be read, or asks for more than the step has.
     """
+    with_brackets = strict and "$(LAUNCHER)[" in text
 
     def command(match: re.Match[str]) -> str:
         if match[1] is None:
+            if with_brackets:
+                return match[0]
             return _command(run.get("nodes"), run.get("procs"), run, batch)
         nodes, processes = _ask(match[1], run)
         return _command(nodes, processes, run, batch)

@@ -45,8 +45,11 @@ def script_text(
     batch: Mapping[str, Any],
     job_name: str,
     description: str,
+    strict: bool = False,
 ) -> str:
     r"""Return the script for a step's cmd or restart text.
+
+    With `strict`, ``$(LAUNCHER)`` stays wherever Maestro leaves it.
 
     Raises `LauncherError` where ``$(LAUNCHER)[...]`` asks for what the step does not have.
 
@@ -65,7 +68,10 @@ def script_text(
         lines += _slurm_header(run, batch, job_name, description)
     elif scheduled and kind == "lsf":
         lines += _lsf_header(run, batch, job_name)
-    body = launch(text, run, batch) if scheduled else remove_launcher(text)
+    if scheduled:
+        body = launch(text, run, batch, strict)
+    else:
+        body = text if strict else remove_launcher(text)
     return "\n".join((*lines, "", body)) + "\n"
 
 
@@ -97,6 +103,14 @@ def output_names(nickname: str, batch_system: str) -> Output:
     return Output(f"{stem}.out", f"{stem}.err")
 
 
+def asks_for_processes(run: Mapping[str, Any], batch: Mapping[str, Any]) -> bool:
+    """Return whether the head of a Slurm script says how many processes there are.
+
+    With nodes in the step and no procs in the batch, Maestro's asks for one.
+    """
+    return bool(batch.get("procs") or not (run.get("nodes") or batch.get("nodes")))
+
+
 def _slurm_header(
     run: Mapping[str, Any], batch: Mapping[str, Any], job: str, description: str
 ) -> Iterator[str]:
@@ -115,8 +129,7 @@ def _slurm_header(
         ('--comment "{}"', comment),
         ('--reservation="{}"', reservation),
         ("--gres=gpu:{}", run.get("gpus")),
-        # With nodes in the step and no procs in the batch, Maestro asks for one task.
-        ("--ntasks={}", processes if batch.get("procs") or not nodes else None),
+        ("--ntasks={}", processes if asks_for_processes(run, batch) else None),
         ("--exclusive", is_exclusive(run.get("exclusive"), "allocation")),
         ("--qos={}", run.get("qos") or batch.get("qos")),
     ]

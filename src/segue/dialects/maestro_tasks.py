@@ -11,6 +11,7 @@ from segue.dialects.maestro_expansion import TEXT_KEYS, Instance, Needs, Node, s
 from segue.dialects.maestro_launcher import LauncherError, is_exclusive
 from segue.dialects.maestro_names import file_name
 from segue.dialects.maestro_script import (
+    asks_for_processes,
     is_scheduled,
     output_names,
     script_name,
@@ -40,6 +41,8 @@ class Builder:
     workspace: str
     checks: Checks
     needs: Needs
+    #: Do as Maestro does where its users may depend on what we take for a fault.
+    strict: bool = False
     _replacements: dict[int, list[Replacement]] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
     _workdirs: dict[str, str] = field(default_factory=dict)
@@ -132,7 +135,9 @@ class Builder:
         if key not in run:
             return None
         try:
-            text = script_text(run[key], run, self.batch, instance.nickname, description)
+            text = script_text(
+                run[key], run, self.batch, instance.nickname, description, self.strict
+            )
         except LauncherError as error:
             message = f"step {shorten(node.step.name)!r}: {error}"
             hint = "write $(LAUNCHER)[2p] or $(LAUNCHER)[1n, 2p] within the step's nodes and procs"
@@ -146,7 +151,10 @@ class Builder:
         Instances that share a workspace may give their files one name, and one would
         run the other's script.
         """
-        if self._workdirs.setdefault(instance.workdir, instance.name) != instance.name:
+        if (
+            not self.strict
+            and self._workdirs.setdefault(instance.workdir, instance.name) != instance.name
+        ):
             return ""
         return script_name(file_name(instance.nickname), self.batch, restart)
 
@@ -166,7 +174,7 @@ class Builder:
         exclusive = run.get("exclusive")
         return Resources(
             nodes=_count(run.get("nodes")),
-            processes=_count(run.get("procs")),
+            processes=_count(run.get("procs")) if self._asks_for_processes(run) else None,
             cores_per_process=_count(run.get("cores per task")),
             gpus=_count(run.get("gpus")),
             walltime_s=walltime_s(run.get("walltime", ""), self._batch_system or "slurm"),
@@ -176,6 +184,9 @@ class Builder:
             reservation=_text(run.get("reservation") or own.get("reservation")),
             quality_of_service=_text(run.get("qos") or own.get("qos")),
         )
+
+    def _asks_for_processes(self, run: Mapping[str, Any]) -> bool:
+        return not self.strict or asks_for_processes(run, self.batch)
 
     def _options(self, instance: Instance, run: Mapping[str, Any]) -> Mapping[str, Any]:
         rest = {key: json_value(value) for key, value in run.items() if key not in _OWN_FIELD}
