@@ -1,53 +1,10 @@
 """What a managed Task tells the workflow's Server, against a real one that may misbehave."""
 
-import http.server
-import json
 import socket
-import threading
 
 import pytest
 
 from segue.lute.manager import ManagerClient
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Remembers what it was told; `answers` are its replies by method and path."""
-
-    def __init__(self):
-        self.heard = []
-        self.answers = {}
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    def told(self, path):
-        return [body for method, where, body, _ in self.heard if where == path]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def answer(self):
-        length = int(self.headers.get("Content-Length", 0))
-        body = json.loads(self.rfile.read(length) or b"null")
-        self.server.heard.append((self.command, self.path, body, dict(self.headers)))
-        status, text = self.server.answers.get((self.command, self.path), (200, "fine"))
-        data = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = answer  # noqa: N815
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+#: The key that marks plots among a summary's JSON values.
+_PLOTS: Final = "segue:plots"
 
 
 class TaskStatus(StrEnum):
@@ -18,6 +21,14 @@ class TaskStatus(StrEnum):
     STOPPED = "STOPPED"
     CANCELLED = "CANCELLED"
     TIMEDOUT = "TIMEDOUT"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPlots:
+    """A page of plots for the electronic logbook's summary of a run."""
+
+    display_name: str
+    html: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +53,35 @@ class TaskResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
-        return asdict(self) | {"task_status": self.task_status.value}
+        return {
+            "summary": _summary_to_json(self.summary),
+            "payload": self.payload,
+            "impl_schemas": self.impl_schemas,
+            "task_status": self.task_status.value,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TaskResult:
         """Return the result that `as_json` wrote."""
         return cls(
-            value.get("summary", ""),
+            _summary_from_json(value.get("summary", "")),
             value.get("payload", ""),
             value.get("impl_schemas"),
             TaskStatus(value.get("task_status", TaskStatus.COMPLETED)),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryPlots:
-    """A page of plots for the electronic logbook's summary of a run."""
+def _summary_to_json(summary: Any) -> Any:
+    if isinstance(summary, SummaryPlots):
+        return {_PLOTS: [summary.display_name, summary.html]}
+    if isinstance(summary, list | tuple):
+        return [_summary_to_json(each) for each in summary]
+    return summary
 
-    display_name: str
-    html: str
+
+def _summary_from_json(value: Any) -> Any:
+    if isinstance(value, dict) and _PLOTS in value:
+        return SummaryPlots(*map(str, value[_PLOTS]))
+    if isinstance(value, list):
+        return [_summary_from_json(each) for each in value]
+    return value
