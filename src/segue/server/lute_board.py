@@ -1,0 +1,186 @@
+"""What the jobs of a LUTE workflow have told its Server, and what they want to hear.
+
+Pure values behind a lock: no socket, no engine. LUTE's own Server keeps one status a name,
+so that two steps that run the same managed Task share it; here each job has its own, known
+by the run's key or by the batch system's job id, and a name is only a way to find them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+#: Longer texts are cut.
+TEXT_LIMIT: Final = 2**20
+#: More messages than this wait for nobody.
+QUEUE_LIMIT: Final = 10_000
+#: So many jobs, and so much said of each, are kept.
+JOBS_LIMIT: Final = 100_000
+METADATA_LIMIT: Final = 200
+
+#: Statuses that a job says last.
+LAST: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMEDOUT"})
+_OWN_FIELDS: Final = frozenset({"managed_task", "status", "orig_job_id", "segue_job"})
+
+
+class BadRequestError(ValueError):
+    """What was sent is not what the Server takes; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one request has said, and of which job."""
+
+    name: str
+    status: str = ""
+    text: str = ""
+    job_id: str = ""
+    key: str = ""
+
+
+@dataclass(slots=True)
+class _Job:
+    name: str
+    status: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Board:
+    """Statuses, metadata and messages of the jobs of one run."""
+
+    #: Called with what has been said, after it is known here: a hint, the truth is elsewhere.
+    on_said: Callable[[Said], None] = lambda said: None
+    _jobs: dict[str, _Job] = field(default_factory=dict)
+    _queues: dict[str, deque[str]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def status(self, body: Any) -> None:
+        """Take in how far a job has come.
+
+        Raises
+        ------
+        BadRequestError
+            If name or status are missing.
+        """
+        fields = _fields(body)
+        said = _said(fields, status=_needed(fields, "status"))
+        metadata = {
+            name: text_of(value) for name, value in fields.items() if name not in _OWN_FIELDS
+        }
+        with self._lock:
+            job = self._job(said)
+            job.status = said.status
+            for name, value in metadata.items():
+                if name in job.metadata or len(job.metadata) < METADATA_LIMIT:
+                    job.metadata[name] = value
+        self.on_said(said)
+
+    def log(self, body: Any) -> None:
+        """Take in what a job has printed."""
+        fields = _fields(body)
+        text = fields.get("message", fields.get("log"))
+        if text is None:
+            raise BadRequestError("the key 'message' is missing")
+        self.on_said(_said(fields, text=cut(text_of(text))))
+
+    def running(self, key: str, job_id: str, name: str) -> None:
+        """A job has begun: it is shown although it has said nothing yet."""
+        with self._lock:
+            job = self._job(Said(name, job_id=job_id, key=key))
+            job.status = job.status or "RUNNING"
+
+    def ended(self, key: str, job_id: str) -> None:
+        """A job has ended: it is shown no more."""
+        with self._lock:
+            for identity in (key, f"job {job_id}"):
+                self._jobs.pop(identity, None)
+
+    def tasks(self) -> str:
+        """Return what runs now, as the Server's answer."""
+        with self._lock:
+            entries = [
+                {"name": job.name, "status": job.status} | job.metadata
+                for job in self._jobs.values()
+                if job.status not in LAST
+            ]
+        inner = ", ".join(json.dumps(entry) for entry in entries)
+        return f'{{ "managed_tasks": [{inner and f" {inner} "}] }}'
+
+    def put_message(self, body: Any) -> None:
+        """Leave a message for a managed Task.
+
+        Raises
+        ------
+        BadRequestError
+            If target or message are missing, or nobody fetches what is there.
+        """
+        fields = _fields(body)
+        target, message = _needed(fields, "target"), _needed(fields, "message")
+        with self._lock:
+            messages = self._queues.setdefault(target, deque())
+            if len(messages) >= QUEUE_LIMIT or len(self._queues) > JOBS_LIMIT:
+                raise BadRequestError(f"{target} has not fetched its messages")
+            messages.append(cut(message))
+
+    def next_message(self, task: str) -> str:
+        """Return the oldest message for a managed Task, as the Server's answer."""
+        with self._lock:
+            messages = self._queues.get(task)
+            message = messages.popleft() if messages else None
+            if messages is not None and not messages:
+                del self._queues[task]
+        return json.dumps({"message": message})
+
+    def _job(self, said: Said) -> _Job:
+        identity = said.key or (f"job {said.job_id}" if said.job_id else said.name)
+        job = self._jobs.get(identity)
+        if job is None:
+            if len(self._jobs) >= JOBS_LIMIT:
+                raise BadRequestError("there are too many jobs")
+            job = self._jobs[identity] = _Job(said.name)
+        return job
+
+
+def text_of(value: Any) -> str:
+    """Return a JSON value as the Server keeps it: text as it is, all else as JSON.
+
+    Examples
+    --------
+    >>> text_of("a"), text_of({"b": [1]})
+    ('a', '{"b": [1]}')
+    """
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def cut(text: str) -> str:
+    """Return the text, shortened if it is too long, which is then said in it."""
+    if len(text) <= TEXT_LIMIT:
+        return text
+    return f"{text[:TEXT_LIMIT]}\n[TRUNCATED: {len(text) - TEXT_LIMIT:,} more characters]"
+
+
+def _fields(body: Any) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return body
+
+
+def _needed(fields: Mapping[str, Any], name: str) -> str:
+    if name not in fields:
+        raise BadRequestError(f"the key {name!r} is missing")
+    return text_of(fields[name])
+
+
+def _said(fields: Mapping[str, Any], *, status: str = "", text: str = "") -> Said:
+    return Said(
+        _needed(fields, "managed_task"),
+        status,
+        text,
+        text_of(fields.get("orig_job_id", "")),
+        text_of(fields.get("segue_job", "")),
+    )
