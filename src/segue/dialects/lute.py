@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
+from segue.dialects.lute_joins import Joins
 from segue.dialects.lute_steps import Step, StepReader, Sweep
 from segue.dialects.lute_values import TemplateError, fill
 from segue.dialects.yaml_text import compose
@@ -49,9 +50,11 @@ class Lute:
         problems: list[Problem] = []
         root = compose(source.text, source.path, problems)
         roots: tuple[Step, ...] = ()
+        reader = StepReader(source.path, source.facts, problems)
         if root is not None:
-            roots = StepReader(source.path, source.facts, problems).read_root(root)
-        maker = _TaskMaker(_Command.of(source, problems), _slurm_args(source), problems)
+            roots = reader.read_root(root)
+        joins = Joins(reader.ids, problems)
+        maker = _TaskMaker(_Command.of(source, problems), _slurm_args(source), joins, problems)
         tasks = () if _too_many(roots, problems) else tuple(maker.tasks(roots))
         if any(problem.severity is Severity.ERROR for problem in problems):
             raise WorkflowError(_in_order(problems))
@@ -63,6 +66,7 @@ class Lute:
             name=PurePath(source.path).stem or "lute",
             dialect=self.name,
             tasks=tasks,
+            barriers=tuple(joins.barriers.values()),
             warnings=_in_order(problems),
         )
 
@@ -125,6 +129,7 @@ class _TaskMaker:
 
     command: _Command
     slurm_args: str
+    joins: Joins
     problems: list[Problem]
     _said: set[str] = field(default_factory=set)
 
@@ -132,17 +137,23 @@ class _TaskMaker:
         """Yield the tasks of the run."""
         made = list(_made(roots))
         names = _unique([each.managed for each in made])
-        for each, name in zip(made, names, strict=True):
-            slurm_params = self._slurm_params(each)
+        needs = self.joins.needs([each.step for each in made], names)
+        for each, name, joined in zip(made, names, needs, strict=True):
+            options: dict[str, Any] = {}
+            if slurm_params := self._slurm_params(each):
+                options["slurm_params"] = slurm_params
+            if not each.step.run_dependent:
+                options["run_dependent"] = False
+            parent = () if each.parent is None else (names[each.parent],)
             action = ManagedTask(each.managed, self._command_of(each), self.command.config)
             yield Task(
                 name=name,
                 action=action,
                 template="" if name == each.step.task_name else each.step.task_name,
-                needs=() if each.parent is None else (names[each.parent],),
+                needs=tuple(dict.fromkeys((*parent, *joined))),
                 trigger=each.step.rule,
                 parameters=each.values,
-                options={"slurm_params": slurm_params} if slurm_params else EMPTY,
+                options=options or EMPTY,
                 place=each.step.place,
             )
 

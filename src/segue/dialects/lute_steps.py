@@ -36,7 +36,7 @@ Node = TypeVar("Node", bound=yaml.Node)
 #: LUTE's names are variables of Python; Airflow's groups put dots between them.
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LONGEST_NAME: Final = 255
-_STEP_KEYS: Final = ("task_name", "slurm_params", "next", "run_dependent")
+_STEP_KEYS: Final = ("task_name", "slurm_params", "next", "run_dependent", "id", "needs")
 _SWEEP_KEYS: Final = (*_STEP_KEYS, "param_matrix", "zip")
 #: With one task before it, these two rules are the same.
 _ON_SUCCESS: Final = (TriggerRule.ALL_SUCCESS, TriggerRule.ANY_SUCCESS)
@@ -44,8 +44,20 @@ _YES_NO: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A step that is waited for, by its id, and where that is written."""
+
+    id: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One step as written; with `sweep`, one for each set of parameter values."""
+    """One step as written; with `sweep`, one for each set of parameter values.
+
+    `id` and `needs` are ours: what joins branches that LUTE's tree cannot. A step that is
+    not `run_dependent` is done once for all runs of a tag.
+    """
 
     task_name: str
     rule: TriggerRule
@@ -53,6 +65,9 @@ class Step:
     place: Place
     next: tuple[Step, ...] = ()
     sweep: Sweep | None = None
+    id: str = ""
+    needs: tuple[Need, ...] = ()
+    run_dependent: bool = True
     #: How many tasks this step and all below it become.
     count: int = 1
 
@@ -82,6 +97,8 @@ class StepReader:
     path: str
     facts: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
+    #: Where each id of the file is given, those of branches that are not chosen included.
+    ids: dict[str, yaml.Node] = field(default_factory=dict)
     _known: dict[tuple[int, _Where], tuple[Step, ...]] = field(default_factory=dict)
 
     def read_root(self, root: yaml.Node) -> tuple[Step, ...]:
@@ -155,6 +172,9 @@ class StepReader:
             slurm_params=self._slurm_params(fields),
             place=place_of(node, self.path),
             next=below,
+            id=self._id(fields),
+            needs=self._needs(fields),
+            run_dependent=self._is_run_dependent(fields),
             count=1 + sum(each.count for each in below),
         )
         if name:
@@ -182,6 +202,9 @@ class StepReader:
                 place=place_of(node, self.path),
                 next=below,
                 sweep=sweep,
+                id=self._id(fields),
+                needs=self._needs(fields),
+                run_dependent=self._is_run_dependent(fields),
                 count=sweep.size * (1 + sum(each.count for each in below)),
             )
 
@@ -296,9 +319,42 @@ class StepReader:
                 message = f"unknown key {shorten(item.key)!r}"
                 hint = hint or f"known keys: {', '.join(known)}; tasks stand under 'next'"
                 self._error("unknown_key", message, item.key_node, hint)
-        if "run_dependent" in fields:
-            self._flag(fields["run_dependent"])
         return fields
+
+    def _is_run_dependent(self, fields: Mapping[str, Item]) -> bool:
+        item = fields.get("run_dependent")
+        return item is None or self._flag(item)
+
+    def _id(self, fields: Mapping[str, Item]) -> str:
+        """Return the name under which other steps may wait for this one."""
+        item = fields.get("id")
+        if item is None:
+            return ""
+        name = text_of(item.value, "id", self.path, self.problems) or ""
+        if name and (len(name) > _LONGEST_NAME or not _NAME.fullmatch(name)):
+            message = f"{shorten(name)!r} cannot be an id"
+            hint = f"use letters, digits, '_', '.' and '-', at most {_LONGEST_NAME} in all"
+            self._error("bad_name", message, item.value, hint)
+            return ""
+        if self.ids.setdefault(name, item.value) is not item.value:
+            message = f"the id {name!r} is taken (line {self.ids[name].start_mark.line + 1})"
+            self._error("duplicate_id", message, item.value, "an id names one step; choose another")
+        return name
+
+    def _needs(self, fields: Mapping[str, Item]) -> tuple[Need, ...]:
+        item = fields.get("needs")
+        if item is None:
+            return ()
+        if not isinstance(item.value, yaml.SequenceNode):
+            message = f"'needs' is a list of ids, not {describe(item.value)}"
+            self._error("wrong_type", message, item.value, f"write needs: [{_quote(item.value)}]")
+            return ()
+        found = []
+        for node in item.value.value:
+            name = text_of(node, "an id in 'needs'", self.path, self.problems)
+            if name:
+                found.append(Need(name, place_of(node, self.path)))
+        return tuple(found)
 
     def _task_name(self, node: yaml.Node, fields: Mapping[str, Item]) -> str:
         item = fields.get("task_name")
