@@ -27,8 +27,8 @@ check: setup ## Format, lint, types, import contracts, docs; warnings are errors
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-test: setup ## Run every test, the 10,000 random graphs included.
-	SEGUE_HYPOTHESIS=deep $(BIN)/pytest -n auto
+test: setup ## Run every test, the 10,000 random graphs included; starts the services they need.
+	SEGUE_HYPOTHESIS=deep $(BIN)/python tests/services/service.py run -- $(BIN)/pytest -n auto
 
 test-fast: setup ## Run the tests with few random cases.
 	$(BIN)/pytest -n auto -m "not slow"

@@ -13,7 +13,7 @@ HEAD = """# Command line
 
 This page is made from the commands by `docs/make_cli_page.py`.
 
-Where a command takes `RUN`, the beginning of its name will do as long as it is unique; without one, `status`, `history`, `cancel`, `retry`, `pause` and `resume` mean the newest run.
+Where a command takes `RUN`, the beginning of its name will do as long as it is unique; without one, `status`, `history`, `cancel`, `retry`, `update`, `pause`, `resume` and `study table` mean the newest run.
 
 Exit codes: 0 the run succeeded, 1 it failed, 2 the input is wrong, 3 store or batch system could not be reached, 130 cancelled by the user.
 """
@@ -26,13 +26,23 @@ def page() -> str:
     for name in COMMANDS:
         command = segue.get_command(root, name)
         context = click.Context(command, info_name=name, parent=root)
-        usage = command.get_usage(context).removeprefix("Usage: ").replace("\n", " ")
-        parts.append(f"## `segue {name}`\n\n```text\n{' '.join(usage.split())}\n```\n")
-        parts.append(inspect.cleandoc(command.help) + "\n")
-        rows = [parameter.get_help_record(context) for parameter in command.params]
-        lines = [f"| `{option}` | {text} |" for option, text in filter(None, rows)]
-        parts.append("\n".join(["| option | meaning |", "|---|---|", *lines]) + "\n")
+        if isinstance(command, click.Group):
+            for below in command.list_commands(context):
+                inner = command.get_command(context, below)
+                parts += section(inner, click.Context(inner, info_name=below, parent=context))
+        else:
+            parts += section(command, context)
     return "\n".join(parts)
+
+
+def section(command: click.Command, context: click.Context) -> list[str]:
+    """Return the parts of the page that are about one command."""
+    usage = command.get_usage(context).removeprefix("Usage: ").replace("\n", " ")
+    heading = f"## `{context.command_path}`\n\n```text\n{' '.join(usage.split())}\n```\n"
+    rows = [parameter.get_help_record(context) for parameter in command.params]
+    lines = [f"| `{option}` | {text} |" for option, text in filter(None, rows)]
+    table = "\n".join(["| option | meaning |", "|---|---|", *lines]) + "\n"
+    return [heading, inspect.cleandoc(command.help) + "\n", table]
 
 
 if __name__ == "__main__":

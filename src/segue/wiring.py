@@ -9,7 +9,7 @@ whole small run. A test holds the two lists together.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,12 @@ DIALECTS: Final[Mapping[str, str]] = {
     "lute": "segue.dialects.lute:Lute",
     "maestro": "segue.dialects.maestro:Maestro",
 }
-EXECUTORS: Final[Mapping[str, str]] = {"local": "segue.executors.local:open_local"}
+EXECUTORS: Final[Mapping[str, str]] = {
+    "local": "segue.executors.local:open_local",
+    "slurm": "segue.executors.slurm:open_slurm",
+}
+#: Programs without which a pool cannot be opened.
+PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {"slurm": ("sbatch", "squeue", "scancel")}
 STORES: Final[Mapping[str, str]] = {"sqlite": "segue.store.sqlite:open_sqlite"}
 
 #: A dialect that is so sure of a text is not doubted.
@@ -172,6 +177,10 @@ def _read_bytes(path: str) -> bytes:
 def read_workflow(source: Source, name: str = "") -> Workflow:
     """Return the workflow of a text, in the dialect named or recognised."""
     reader = dialect(name) if name else recognise(source.path, source.text)
+    if source.options.get("pgen"):
+        from segue.maestro.inputs import with_generated_parameters
+
+        source = with_generated_parameters(source)
     return reader.read(source)
 
 
@@ -238,7 +247,69 @@ def state_directory(url: str = "") -> Path:
 # Executors -------------------------------------------------------------------
 
 
-def open_executors(state: Path, clock: Clock, *, slots: int | None = None) -> dict[str, Executor]:
-    """Return the executors by the names of their pools; ``local`` is always there."""
+def pool_names() -> dict[str, str]:
+    """Return all pools by name, each with the reason why it cannot be opened here, or ``""``."""
+    return {name: _why_not(name) for name in (*EXECUTORS, *_added("executors", EXECUTORS))}
+
+
+def _why_not(name: str) -> str:
+    import shutil
+
+    for program in PROGRAMS.get(name, ()):
+        if shutil.which(program) is None:
+            return f"there is no {program} on the PATH"
+    return ""
+
+
+def open_executors(
+    state: Path, clock: Clock, *, slots: int | None = None, pools: Collection[str] | None = None
+) -> dict[str, Executor]:
+    """Return the executors by the names of their pools; ``local`` is always there.
+
+    `pools` are those that will be needed. None: whoever asks does not know, so all that
+    can be had here are there, each opened when it is first used.
+
+    Raises
+    ------
+    UserError
+        If one of `pools` cannot be opened here.
+    """
     local: Executor = _load(EXECUTORS["local"])(state / "local", slots=slots)
-    return {"local": local}
+    opened = {"local": local}
+    try:
+        if pools is None:
+            for name in PROGRAMS:
+                if not _why_not(name):
+                    opened[name] = _later(name, state)
+        else:
+            for name in sorted(set(pools) - {"local", ""}):
+                opened[name] = _open(name, state)
+    except BaseException:
+        for each in opened.values():
+            each.close()
+        raise
+    return opened
+
+
+def _open(name: str, state: Path) -> Executor:
+    if name not in (known := pool_names()):
+        hint = did_you_mean(name, list(known)) or f"there are: {', '.join(known)}"
+        raise UserError(f"there is no pool {name!r}", hint)
+    if why := known[name]:
+        raise UserError(
+            f"the pool {name!r} cannot be used here: {why}",
+            "go to a machine that can submit, or run it here with --pool local",
+        )
+    opener = _load(EXECUTORS[name]) if name in EXECUTORS else _added("executors", EXECUTORS)[name]()
+    made: Executor = opener(state / name)
+    if made.capabilities.pushes:
+        return made
+    from segue.engine.watch import Watch  # threads, which local runs do without
+
+    return Watch(made)
+
+
+def _later(name: str, state: Path) -> Executor:
+    from segue.executors.lazy import Lazy
+
+    return Lazy(name, lambda: _open(name, state))

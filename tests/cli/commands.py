@@ -119,7 +119,10 @@ class Segue:
 
     def start(self, *words):
         """Start a command, and leave it running."""
-        started = Started(self, words)
+        return self.keep(Started(self, words))
+
+    def keep(self, started):
+        """End it with the test, if it has not ended by then."""
         self._started.append(started)
         return started
 
@@ -197,13 +200,13 @@ def wait_for_death(number):
 class Started:
     """A command that runs while the test goes on; what it prints goes to files."""
 
-    def __init__(self, segue, words):
+    def __init__(self, segue, words, program=PROGRAM):
         number = len(list(segue.folder.glob("started.*.out")))
         self.out_path = segue.folder / f"started.{number}.out"
         self.err_path = segue.folder / f"started.{number}.err"
         with self.out_path.open("wb") as out, self.err_path.open("wb") as err:
             self.process = subprocess.Popen(
-                [*PROGRAM, *map(str, words)],
+                [*program, *map(str, words)],
                 cwd=segue.folder,
                 env=segue.environment,
                 stdin=subprocess.DEVNULL,
@@ -241,13 +244,13 @@ class Started:
 class Terminal:
     """A command on a terminal: what it shows, and keys to press."""
 
-    def __init__(self, segue, words, columns=100):
+    def __init__(self, segue, words, columns=100, program=PROGRAM):
         self._master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         environment = segue.environment | {"TERM": "xterm-256color"}
         environment.pop("NO_COLOR", None)
         self.process = subprocess.Popen(
-            [*PROGRAM, *map(str, words)],
+            [*program, *map(str, words)],
             cwd=segue.folder,
             env=environment,
             stdin=slave,

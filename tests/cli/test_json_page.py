@@ -164,6 +164,40 @@ def test_a_plan_has_the_keys_of_the_graph(segue):
     assert {"workflow", "dialect", "tasks"} <= set(plan)
 
 
+def test_a_plan_of_reuse_has_the_keys_of_the_page(segue, run):
+    text = section("`segue run --reuse RUN --plan --json`")
+    more = set(re.findall(r"`(\w+)`", text.split("\n", 1)[1])) - {"null"}
+    (of_task,) = tables(section("`segue graph --level task --format json`"))
+
+    plan = segue.json("retry", run["run"], "--edited", "--plan")
+
+    assert set(plan) == {"workflow", "dialect", "tasks", "workspace", "continues"}
+    for each in plan["tasks"]:
+        assert set(each) == (of_task - {"state"}) | {"taken_over", "reason"}
+    assert more == {"workspace", "continues", "taken_over", "reason"}
+
+
+def test_runs_that_are_taken_up_have_the_keys_of_the_page(segue):
+    gate = segue.gate()
+    engine = segue.start("run", segue.write({"a": task(gate.script())}))
+    gate.wait()
+    engine.process.kill()
+    engine.process.wait()
+
+    document = segue.json("resume", "--all")
+
+    assert {*document, *document["runs"][0]} == names(section("`segue resume --all --json`"))
+    gate.open()
+
+
+def test_a_study_has_the_keys_of_the_page(segue):
+    segue("run", segue.write({"a": task(": {{X}}")}, parameters={"X": ["1"]}))
+
+    document = segue.json("study", "table")
+
+    assert {*document, *document["tasks"][0]} == names(section("`segue study table --json`"))
+
+
 def test_why_has_the_keys_of_the_page(segue, run):
     assert set(segue.json("why", run["run"], "after")) == names(section("`segue why --json`"))
 
@@ -181,12 +215,12 @@ def test_an_answer_of_another_engine_has_the_keys_of_the_page(segue):
     gate = segue.gate()
     segue.start("run", segue.write({"a": task(gate.script())}))
     gate.wait()
-    promised = names(section("`cancel`, `retry`, `pause`, `resume`"))
+    promised = names(section("`cancel`, `retry`, `pause`, `resume`, `update`"))
 
-    for command in ("pause", "resume", "cancel"):
-        answer = segue.json(command)
+    for command in (["update", "--limit", "3"], ["pause"], ["resume"], ["cancel"]):
+        answer = segue.json(*command)
         assert set(answer) == promised
-        assert set(answer["counts"]) == {"running"} or command == "cancel"
+        assert set(answer["counts"]) == {"running"} or command == ["cancel"]
 
 
 def test_a_retry_that_runs_here_prints_the_document_of_a_run(segue, run):

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from engines import World
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from runs import task
 from test_invariants import RULES
 
+from segue.engine.reuse import Plan
 from segue.model.events import Started
 from segue.model.states import FINAL, TaskState
-from segue.model.workflow import Retry
+from segue.model.workflow import Argv, Retry, Workflow
 from segue.protocols.executor import RunReport
 from segue.testing.reference import violations
 
@@ -103,6 +105,73 @@ def test_a_crash_at_any_point_loses_nothing_and_runs_nothing_twice(tasks, data):
                 assert ends[stored.position, each.number] == 1
                 assert (each.exit_code == 0) == (each.state is TaskState.SUCCEEDED)
         world.close()
+
+
+@settings(max_examples=60)
+@given(graphs(), st.data())
+def test_a_crash_at_any_point_runs_nothing_again_that_was_taken_over(tasks, data):
+    """Of a run that was left in any state: before, while and after the wish is carried out."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), slots=2, ahead=1)
+        world.submit(*tasks)
+        world.take()
+        for _ in range(data.draw(st.integers(0, 12))):
+            play(world, data, Counter(), everything=False)
+            world.turn()
+        while world.scheduler.runs and world.scheduler.runs["r"].in_flight:
+            world.scheduler.draining = True
+            play(world, data, Counter(), everything=True)
+            world.turn()
+        edited = [
+            replace(each, action=Argv(("edited",))) if data.draw(st.booleans()) else each
+            for each in tasks
+        ]
+        plan = continued(world, Workflow("w", "daggy", tuple(edited)))
+        assert set(plan.reused) <= {
+            n for n, state in world.states().items() if state == "succeeded"
+        }
+        world.outside.place.handed_over.clear()
+        world.crash()
+
+        ends: Counter[object] = Counter()
+        for turn in range(100):
+            if world.verdict("new") != "running":
+                break
+            calm = turn > 50
+            try:
+                world.take("new")
+                crash_at(world, data.draw(st.sampled_from(POINTS if not calm else POINTS[-1:])))
+                for _ in range(100 if calm else data.draw(st.integers(1, 5))):
+                    play(world, data, ends, everything=calm)
+                    world.turn()
+                    for run in world.scheduler.runs.values():
+                        assert list(violations(run)) == []
+            except CrashError:
+                pass
+            world.crash()
+
+        assert world.verdict("new") in ("succeeded", "failed")
+        handed_over = world.outside.place.handed_over
+        positions = {each.node.name: each.position for each in world.store.nodes("new")}
+        assert not {key.task for key in handed_over} & {positions[name] for name in plan.reused}
+        assert max(Counter(handed_over).values(), default=1) == 1
+        for stored in world.store.nodes("new"):
+            taken_over = stored.node.name in plan.reused
+            assert (stored.record.reused_from == "r") == taken_over
+            assert stored.record.state is TaskState.SUCCEEDED or not taken_over
+        assert world.store.commands(["new"]) == []
+        world.close()
+
+
+def continued(world: World, workflow: Workflow) -> Plan:
+    """Store a run that continues the run `r`."""
+    service = world.service
+    new = service.new_record(
+        workflow, run="new", source="f", directory="/", workspace=str(world.path)
+    )
+    plan = service.plan_reuse(new, workflow, service.find_run("r"), world.grow)
+    service.continue_run(new, plan)
+    return plan
 
 
 def play(world: World, data: st.DataObject, ends: Counter[object], *, everything: bool) -> None:

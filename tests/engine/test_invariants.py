@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from runs import FINAL_STATES, Play, task
+from runs import record as new_run
 
+from segue.engine.decide import admit, decide, first_look
+from segue.engine.live_run import LiveRun
 from segue.model.events import (
     CancelRun,
     CancelTask,
+    ClockSetBack,
     Ended,
     Grown,
     GrowthFailed,
@@ -20,9 +24,13 @@ from segue.model.events import (
     ResumeRun,
     RetryTasks,
     Returned,
+    Reused,
+    ReusedTask,
     Started,
     Submitted,
+    UpdateRun,
 )
+from segue.model.run import AttemptRecord
 from segue.model.states import (
     COMMAND_STEPS,
     FINAL,
@@ -43,7 +51,7 @@ from segue.model.workflow import (
     TriggerRule,
     Verdict,
 )
-from segue.testing.reference import blamed_on_failure, violations
+from segue.testing.reference import blamed_on_failure, reusable, violations
 
 RULES = st.sampled_from(TriggerRule)
 RETRIES = st.builds(
@@ -92,6 +100,7 @@ class World:
         self.ended_well: dict[int, int] = {}
         self.past: list[object] = []
         self.grown = 0
+        self.kept_out = 0
         self.check()
 
     def check(self) -> None:
@@ -106,10 +115,14 @@ class World:
         for position, attempt in self.ended_well.items():
             assert run.records[position].state is TaskState.SUCCEEDED
             assert run.records[position].attempt == attempt
+        # What is out when a limit is lowered stays out, and nothing joins it.
+        self.kept_out = min(self.kept_out, len(run.in_flight))
         if run.record.limit:
-            assert len(run.in_flight) <= run.record.limit
+            assert len(run.in_flight) <= max(run.record.limit, self.kept_out)
 
     def tell(self, event: object) -> None:
+        if isinstance(event, UpdateRun):
+            self.kept_out = len(self.play.run.in_flight)
         before = list(self.play.run.records)
         decision = self.play.tell(event)  # type: ignore[arg-type]
         for step in decision.steps:
@@ -175,9 +188,21 @@ class World:
         return draw(
             st.sampled_from(
                 [CancelTask(at, now), RetryTasks((at,), now), RetryTasks((), now),
-                 PauseRun(now), ResumeRun(now), ResumeRun(now), CancelRun(now)]
+                 PauseRun(now), ResumeRun(now), ResumeRun(now), CancelRun(now), ClockSetBack(now),
+                 UpdateRun(now, draw(LIMITS), draw(LIMITS)), reused(range(len(run.nodes)), now)]
             )
         )  # fmt: skip
+
+
+LIMITS = st.sampled_from([None, 0, 1, 3])
+
+
+def reused(positions, now=0.0):
+    """Tasks that an earlier run has done, in one attempt each."""
+    attempts = [
+        AttemptRecord(at, 1, TaskState.SUCCEEDED, "local", f"/old/{at}") for at in positions
+    ]
+    return Reused(tuple(ReusedTask(each.task, "old", (each,)) for each in attempts), now)
 
 
 #: So many graphs are drawn for each property.
@@ -248,6 +273,37 @@ def test_every_run_ends_when_every_job_does(nodes, data):
 
 @settings(max_examples=GRAPHS)
 @given(dags(), st.data())
+def test_just_what_holds_is_taken_over_and_never_runs(nodes, data):
+    """The slow reference says what can be taken over; the rest runs as it always would."""
+    tasks = [at for at, node in enumerate(nodes) if isinstance(node, Task)]
+    wanted = data.draw(st.sets(st.sampled_from(tasks))) if tasks else set()
+    run = LiveRun(new_run(), nodes)
+    expected = reusable(run, wanted)
+
+    run.apply(decide(run, reused(sorted(wanted)), 0.0))
+    run.apply(first_look(run, 0.0))
+
+    assert {at for at, each in enumerate(run.records) if each.reused_from} == expected
+    assert list(violations(run)) == []
+    started = set()
+    for _ in range(1000):
+        if run.record.state is not RunState.RUNNING:
+            break
+        run.apply(admit(run, "", "fake", 9, 0.0))
+        started |= run.in_flight
+        position = min(run.in_flight)
+        attempt = run.records[position].attempt
+        cause = data.draw(st.sampled_from([None, Cause.REFUSED]))
+        run.apply(decide(run, Ended(position, attempt, 0.0, cause), 0.0))
+        if position in run.attempts:
+            run.apply(decide(run, Grown(position, attempt, 0.0, Growth(())), 0.0))
+        assert list(violations(run)) == []
+    assert run.record.state in (RunState.SUCCEEDED, RunState.FAILED)
+    assert not started & expected
+
+
+@settings(max_examples=GRAPHS)
+@given(dags(), st.data())
 def test_a_task_starts_only_after_needs_that_let_it(nodes, data):
     """Without commands and retries, whatever starts had its rule met by final states."""
     play = Play(*nodes)
@@ -266,8 +322,6 @@ def test_a_task_starts_only_after_needs_that_let_it(nodes, data):
 @settings(max_examples=GRAPHS)
 @given(dags(), st.data())
 def test_decide_changes_nothing_and_says_the_same_twice(nodes, data):
-    from segue.engine.decide import decide
-
     world = World(nodes, data)
     world.play.admit()
     if not world.play.run.nodes:

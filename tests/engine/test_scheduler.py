@@ -5,6 +5,8 @@ from engines import World
 from runs import task
 
 from segue.engine.commands import CommandKind
+from segue.engine.recover import take_over
+from segue.engine.scheduler import LEASE_S
 from segue.model.errors import (
     ExecutorError,
     LeaseLostError,
@@ -474,3 +476,68 @@ def test_a_late_write_of_a_dead_engine_is_refused(world):
 
     with pytest.raises(LeaseLostError):
         world.store.renew([lease], 9e9)
+
+
+# Limits and clocks -----------------------------------------------------------
+
+
+def test_an_update_changes_the_limits_and_stands_in_the_history(world):
+    world.submit(task("a"), task("b"), limit=1)
+    world.take()
+    world.turn()
+    assert sorted(world.states().values()) == ["ready", "submitting"]
+
+    world.ask(CommandKind.UPDATE, limit=2, restart_limit=0)
+    world.turn()
+
+    record = world.store.run("r")
+    assert (record.limit, record.restart_limit) == (2, 0)
+    assert world.states() == {"a": "submitting", "b": "submitting"}
+    commands = [line.detail for line in world.store.history("r") if line.kind == "command"]
+    assert commands == ["update limit 2 restart limit 0"]
+
+
+@pytest.mark.parametrize("wrong", [-1, "3", True, 1.5, None])
+def test_a_number_that_is_no_limit_changes_nothing(world, wrong):
+    world.submit(task("a"), limit=4)
+    world.take()
+
+    world.ask(CommandKind.UPDATE, limit=wrong)
+    world.turn()
+
+    assert world.store.run("r").limit == 4
+
+
+def test_a_clock_that_goes_back_prolongs_no_retry(world):
+    world.submit(task("a", retry=Retry(limit=1, delay_s=30.0)))
+    world.take()
+    world.turn()
+    world.outside.finish(world.key("a"), exit_code=1)
+    world.turn()
+
+    world.clock.set_back(900.0)
+    world.turn()
+
+    assert world.scheduler.runs["r"].next_time() == world.clock.now() + 30.0
+    world.clock.advance(30.0)
+    world.turn()
+    assert world.states() == {"a": "submitting"}
+
+
+def test_a_clock_that_goes_back_does_not_let_leases_run_out(world):
+    world.submit(task("a"))
+    world.take()
+    world.turn()
+
+    world.clock.set_back(900.0)
+    world.turn()
+
+    assert world.store.lease("r").until == world.clock.now() + LEASE_S
+
+
+def test_the_number_of_tasks_at_once_is_remembered_when_it_is_said(world):
+    world.submit(task("a"))
+    take_over(world.store, world.scheduler, "r", "owner", slots=3)
+    world.turn()
+
+    assert world.store.run("r").slots == 3

@@ -422,6 +422,14 @@ def test_output_has_its_second_name_while_the_job_runs(local, tmp_path):
     assert (tmp_path / f"fit.{pid}.err").samefile(Path(each.folder, "stderr"))
 
 
+def test_the_end_of_a_short_job_tells_the_process_that_its_output_is_named_after(local, tmp_path):
+    names = Output("fit.{job_id}.out", "fit.{job_id}.err")
+
+    end = run(local, job(tmp_path, 0, "exit 3", output=names))
+
+    assert (tmp_path / f"fit.{end.job_id.rpartition(':')[2]}.out").exists()
+
+
 def test_a_second_name_that_is_taken_goes_to_the_newest_attempt(local, tmp_path):
     (tmp_path / "fit.out").write_text("of an earlier attempt")
     each = job(tmp_path, 0, "echo new", output=Output("fit.out", "no/such/folder/fit.err"))

@@ -1,15 +1,16 @@
-"""`cancel`, `retry`, `pause`, `resume`: ask the engine of a run, or be it."""
+"""`cancel`, `retry`, `pause`, `update`, `resume`: ask the engine of a run, or be it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import click
 
 from segue.cli.common import json_option, open_service, print_json, run_argument
 from segue.engine.commands import CommandKind
-from segue.model.errors import RefusedError
+from segue.model.errors import OutsideError, RefusedError, UserError
 from segue.model.run import RunRecord
 from segue.model.states import FINAL_RUN, RunState
 from segue.protocols.clock import SystemClock
@@ -34,7 +35,7 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
     if not service.ask(record, CommandKind.CANCEL, argument):
         # Nobody owns the run: be its engine for as long as the cancel takes.
-        _drive(service, record, None, wait_for=tasks or None)
+        drive(service, record, wait_for=tasks or None)
     _report(service, record, as_json, "is being cancelled" if not tasks else "gives up the tasks")
 
 
@@ -44,18 +45,40 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
 @jobs_option
 @force_option
 @click.option("--detach", is_flag=True, help="Run in the background.")
+@click.option(
+    "--edited",
+    is_flag=True,
+    help="Read the file again (or another, named in place of TASKS); run what changed.",
+)
+@click.option("--plan", is_flag=True, help="With --edited: show what would run; change nothing.")
 @json_option
 def retry(
-    run: str, tasks: tuple[str, ...], jobs: int | None, force: bool, detach: bool, as_json: bool
+    run: str,
+    tasks: tuple[str, ...],
+    jobs: int | None,
+    force: bool,
+    detach: bool,
+    edited: bool,
+    plan: bool,
+    as_json: bool,
 ) -> None:
     """Run again the TASKS of RUN that did not succeed (default: all of them).
 
     What succeeded stays. Where no engine owns the run, it is run here to its end.
+
+    With --edited [FILE] a new run continues RUN in its workspace, read as RUN was: it takes
+    over every task that succeeded and has not changed, and runs the rest. Where RUN has not
+    ended, it comes to rest first: what changed is stopped, what runs unchanged is waited for.
     """
     from segue.engine.service import check_command
 
     service = open_service()
     record = service.find_run(run)
+    if edited:
+        _retry_edited(service, record, tasks, jobs, plan=plan, detach=detach, as_json=as_json)
+    if plan:
+        raise UserError("--plan is for an edited file", f"segue retry {record.id} --edited --plan")
+    service.check_not_continued(record)
     _check_tasks(service, record, tasks)
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
     if detach and not service.has_engine(record.id):
@@ -65,7 +88,28 @@ def retry(
     if service.ask(record, CommandKind.RETRY, argument):
         _report(service, record, as_json, "tries again")
         return
-    _go_on(service, record, jobs, force=force, as_json=as_json)
+    raise SystemExit(go_on(service, record, jobs, force=force, as_json=as_json))
+
+
+def _retry_edited(
+    service: Any,
+    record: RunRecord,
+    words: Sequence[str],
+    jobs: int | None,
+    *,
+    plan: bool,
+    detach: bool,
+    as_json: bool,
+) -> NoReturn:
+    from segue.cli.reuse import Wish, retry_edited
+
+    if len(words) > 1:
+        raise UserError(
+            f"--edited takes one file, not {len(words)}",
+            "what runs again follows from what has changed; --plan shows it",
+        )
+    wish = Wish(jobs, plan, detach, as_json)
+    raise SystemExit(retry_edited(service, record, "".join(words), wish))
 
 
 @click.command()
@@ -76,8 +120,32 @@ def pause(run: str, as_json: bool) -> None:
     service = open_service()
     record = service.find_run(run)
     if not service.ask(record, CommandKind.PAUSE, {}):
-        _drive(service, record, None, wait_for=())
+        drive(service, record, wait_for=())
     _report(service, record, as_json, "is paused")
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--limit", type=click.IntRange(min=0), help="At most so many tasks at once; 0: no limit."
+)
+@click.option(
+    "--restart-limit", type=click.IntRange(min=0),
+    help="Restart a task that timed out so often, whatever it says itself; 0: without end.",
+)  # fmt: skip
+@json_option
+def update(run: str, limit: int | None, restart_limit: int | None, as_json: bool) -> None:
+    """Change limits of RUN while it runs; nothing that runs is stopped."""
+    service = open_service()
+    record = service.find_run(run)
+    given = {"limit": limit, "restart_limit": restart_limit}
+    argument = {name: number for name, number in given.items() if number is not None}
+    if not argument:
+        raise UserError("nothing is to be changed", "say --limit N, --restart-limit N, or both")
+    if not service.ask(record, CommandKind.UPDATE, argument):
+        drive(service, record, wait_for=())
+    said = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in argument.items())
+    _report(service, record, as_json, f"has new limits: {said}")
 
 
 @click.command()
@@ -85,10 +153,23 @@ def pause(run: str, as_json: bool) -> None:
 @jobs_option
 @force_option
 @click.option("--detach", is_flag=True, help="Run in the background.")
+@click.option(
+    "--all", "every", is_flag=True,
+    help="Every run that has not ended, is not paused and has no engine, in the background.",
+)  # fmt: skip
 @json_option
-def resume(run: str, jobs: int | None, force: bool, detach: bool, as_json: bool) -> None:
-    """Let a paused RUN go on; where no engine owns it, run it here to its end."""
+def resume(
+    run: str, jobs: int | None, force: bool, detach: bool, every: bool, as_json: bool
+) -> None:
+    """Let a paused RUN go on; where no engine owns it, run it here to its end.
+
+    In a crontab, '@reboot segue resume --all' lets runs survive a reboot of the machine.
+    """
     service = open_service()
+    if every:
+        if run:
+            raise UserError("--all names every run", f"leave out --all to resume {run} alone")
+        raise SystemExit(_resume_all(service, jobs, force=force, as_json=as_json))
     record = service.find_run(run)
     if record.state in FINAL_RUN:
         _say_ended(service, record, as_json)
@@ -105,7 +186,36 @@ def resume(run: str, jobs: int | None, force: bool, detach: bool, as_json: bool)
         service.store.put_command(record.id, CommandKind.RESUME.value, {}, service.clock.now())
     if detach:
         _detach(["resume", record.id], record, jobs, force=force, as_json=as_json)
-    _go_on(service, record, jobs, force=force, as_json=as_json)
+    raise SystemExit(go_on(service, record, jobs, force=force, as_json=as_json))
+
+
+def _resume_all(service: Any, jobs: int | None, *, force: bool, as_json: bool) -> int:
+    """Take up every run that nobody drives, oldest first; return the exit code."""
+    from segue.cli.run import start_detached
+
+    force_word = ["--force"] if force else []
+    found = []
+    for record in reversed(service.store.runs(states=[RunState.RUNNING])):
+        if service.has_engine(record.id):
+            continue
+        try:
+            log, taken = start_detached(["resume", record.id, *force_word], record, jobs)
+        except (UserError, OSError) as error:  # its workspace is gone, say: the others go on
+            message = str(error).partition("\n")[0]
+            found.append({"run": record.id, "taken_up": False, "log": None, "message": message})
+            continue
+        message = "" if taken else "no engine has it; its log says why"
+        found.append({"run": record.id, "taken_up": taken, "log": str(log), "message": message})
+    if as_json:
+        print_json({"runs": found})
+    else:
+        for each in found:
+            where = f"its log is {each['log']}" if each["log"] else each["message"]
+            verb = "goes on in the background" if each["taken_up"] else "could not be taken up"
+            click.echo(f"run {each['run']} {verb}: {where}")
+        if not found:
+            click.echo("no run waits for an engine")
+    return 0 if all(each["taken_up"] for each in found) else OutsideError.exit_code
 
 
 def _say_ended(service: Any, record: RunRecord, as_json: bool) -> None:
@@ -132,39 +242,65 @@ def _detach(
     raise SystemExit(detach([*words, *force_word], record, jobs, as_json))
 
 
-def _go_on(
-    service: Any, record: RunRecord, jobs: int | None, *, force: bool, as_json: bool
-) -> None:
+def go_on(
+    service: Any, record: RunRecord, jobs: int | None, *, force: bool = False, as_json: bool
+) -> int:
+    """Drive a run here to its end; return the exit code.
+
+    As many tasks run at once as `jobs` says, or else as was said for this run before.
+    """
     from segue import wiring
     from segue.cli.engine import Session
 
     clock = SystemClock()
     state = wiring.state_directory()
-    executors = wiring.open_executors(state, clock, slots=jobs)
+    executors = wiring.open_executors(state, clock, slots=jobs or record.slots or None)
     session = Session(service.store, executors, state, clock, as_json=as_json)
-    raise SystemExit(session.run(record.id, force=force))
+    if is_study(record):
+        from segue.cli.maestro_again import keep_study
+
+        keep_study(session, record)
+    return session.run(record.id, force=force, slots=jobs)
 
 
-def _drive(
-    service: Any, record: RunRecord, jobs: int | None, *, wait_for: Sequence[str] | None
+def is_study(record: RunRecord) -> bool:
+    """Tell whether the run's workspace is the folder of a study that `maestro run` has made."""
+    return os.path.exists(os.path.join(record.workspace, ".segue", "study.json"))
+
+
+def drive(
+    service: Any,
+    record: RunRecord,
+    *,
+    wait_for: Sequence[str] | None,
+    on_turn: Callable[[], None] = lambda: None,
 ) -> None:
-    """Own a run for a moment, so that a stored command is carried out.
+    """Own a run for a moment, so that a stored command is carried out; nothing starts.
 
     It takes until the tasks of `wait_for` are outside no more; None: all tasks.
+
+    Raises
+    ------
+    RefusedError
+        If the run cannot be owned, and no engine has it either.
     """
     from segue import wiring
     from segue.engine.engine import Engine
 
     clock = SystemClock()
     state = wiring.state_directory()
-    executors = wiring.open_executors(state, clock, slots=jobs)
-    engine = Engine(service.store, executors, wiring.grow, clock, state)
+    executors = wiring.open_executors(state, clock, slots=record.slots or None)
+    engine = Engine(
+        service.store, executors, wiring.grow, clock, state, on_turn=lambda turn: on_turn()
+    )
     try:
         engine.scheduler.draining = True
         try:
             engine.take(record.id)
         except RefusedError:
             # Another engine has come in that moment, and will take the command.
+            if not service.has_engine(record.id):
+                raise
             service.wait_taken(record.id)
             return
         engine.run_to_end(

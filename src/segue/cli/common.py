@@ -102,6 +102,18 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--spec-root", default="", metavar="DIR", help="Maestro: the value of SPECROOT."
         ),
+        click.option(
+            "--pgen", default="", metavar="FILE",
+            help="Maestro: a Python file that makes the parameters.",
+        ),
+        click.option(
+            "--pargs", multiple=True, metavar="NAME:VALUE",
+            help="Maestro: an argument for the function of --pgen; may be repeated.",
+        ),
+        click.option(
+            "--strict-maestro", is_flag=True,
+            help="Maestro: do as 1.2.1 does, faults that somebody may need included.",
+        ),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -121,7 +133,13 @@ def current_folder() -> str:
         raise UserError("the current folder is gone", "change into one that exists") from error
 
 
-SOURCE_OPTIONS: Final = ("lute_command", "hashws", "spec_root", "instance_naming")
+SOURCE_OPTIONS: Final = (
+    "lute_command",
+    "hashws",
+    "spec_root",
+    "instance_naming",
+    "strict_maestro",
+)
 
 
 def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> Source:
@@ -141,6 +159,11 @@ def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> 
                 f"--slurm-args {given!r} cannot be split into words: {str(error).lower()}",
                 "write it as for a shell, such as --slurm-args '--partition=milano --ntasks=4'",
             ) from error
+    if options.get("pargs") and not options.get("pgen"):
+        raise UserError("--pargs is for a generator", "name its file with --pgen")
+    if options.get("pgen"):
+        chosen["pgen"] = os.path.abspath(options["pgen"])
+        chosen["pargs"] = list(options["pargs"])
     if options.get("lute_config"):
         chosen["config"] = os.path.abspath(options["lute_config"])
     return Source(

@@ -7,6 +7,7 @@ import errno
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -16,12 +17,12 @@ import click
 
 from segue.cli.common import EXIT_CODES, print_json
 from segue.cli.main import INTERRUPTED
-from segue.cli.progress import BEAT_S, Live, Progress, Silent, progress_for
+from segue.cli.progress import Progress, Silent, progress_for
 from segue.engine.commands import CommandKind
 from segue.engine.engine import Engine
 from segue.model.errors import OutsideError
 from segue.model.run import RunRecord
-from segue.model.states import FINAL_RUN
+from segue.model.states import FINAL_RUN, TaskState
 from segue.protocols.clock import Clock
 from segue.protocols.executor import Executor
 from segue.protocols.store import Store
@@ -30,9 +31,15 @@ from segue.wiring import grow
 #: Nobody reads what we show, or it has no room: no reason to end a run.
 READER_IS_GONE: Final = (errno.EPIPE, errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
+#: Executors are given so long to say what they have taken back, in seconds.
+RECALL_PATIENCE_S: Final = 1.0
+
 
 class Session:
-    """Runs one run in this process, as `run`, `resume` and `retry` do."""
+    """Runs one run in this process, as `run`, `resume` and `retry` do.
+
+    `progress` shows what happens; by default what fits the stream.
+    """
 
     def __init__(
         self,
@@ -42,13 +49,19 @@ class Session:
         clock: Clock,
         *,
         as_json: bool = False,
+        progress: Progress | None = None,
     ) -> None:
         self.store = store
         self.as_json = as_json
-        self.progress: Progress = progress_for(sys.stderr if as_json else sys.stdout, quiet=as_json)
+        self.progress: Progress = progress or progress_for(
+            sys.stderr if as_json else sys.stdout, quiet=as_json
+        )
         self.interrupts = 0
         self.leaving = ""
         self._cancel_asked = False
+        self._drain_said = False
+        self._recalled_at = 0.0
+        self._waker: threading.Timer | None = None
         self.engine = Engine(
             store,
             executors,
@@ -59,18 +72,28 @@ class Session:
             on_trouble=self._say,
         )
 
-    def run(self, run: str, *, force: bool = False) -> int:
-        """Drive the run to its end; return the exit code."""
+    def run(self, run: str, *, force: bool = False, slots: int | None = None) -> int:
+        """Drive the run to its end, and say how it ended; return the exit code."""
+        return self._last_word(self.drive(run, force=force, slots=slots))
+
+    def drive(self, run: str, *, force: bool = False, slots: int | None = None) -> RunRecord:
+        """Drive the run to its end, or until told to leave; return it as it is then.
+
+        `slots`, where given, is remembered with the run.
+        """
         try:
             with self._signals(), self._beats():
-                self.engine.take(run, force=force)
+                self.engine.take(run, force=force, slots=slots)
                 live = self.engine.scheduler.runs[run]
                 self._show(lambda: self.progress.begin(live))
-                record = self.engine.run_to_end(run, lambda: self._stop(run))
+                return self.engine.run_to_end(run, lambda: self._stop(run))
         finally:
+            if self._waker is not None:
+                # It must not ring a bell that is taken down.
+                self._waker.cancel()
+                self._waker.join()
             self._show(lambda: self.progress.end())
             self.engine.close()
-        return self._last_word(record)
 
     def _last_word(self, record: RunRecord) -> int:
         self._show(lambda: self._show_end(record))
@@ -109,14 +132,15 @@ class Session:
 
     @contextlib.contextmanager
     def _beats(self) -> Iterator[None]:
-        """Turn the loop now and then, so that a live display shows how time goes by."""
-        if not isinstance(self.progress, Live):
+        """Turn the loop now and then, for a display that shows how time goes by."""
+        beat_s = self.progress.beat_s
+        if not beat_s:
             yield
             return
         over = threading.Event()
 
         def beat() -> None:
-            while not over.wait(BEAT_S):
+            while not over.wait(beat_s):
                 self.engine.scheduler.ring()
 
         beats = threading.Thread(target=beat, daemon=True)
@@ -163,6 +187,12 @@ class Session:
         if self.interrupts and not scheduler.draining:
             scheduler.draining = True
             self.engine.dispatch.recall()
+            self._recalled_at = time.monotonic()
+            self._waker = threading.Timer(RECALL_PATIENCE_S, scheduler.ring)
+            self._waker.daemon = True
+            self._waker.start()
+        if scheduler.draining and not self._drain_said and self._recalled(run):
+            self._drain_said = True
             living = len(scheduler.runs[run].in_flight) if run in scheduler.runs else 0
             self._say(
                 f"nothing more is started; {living} tasks are out. "
@@ -179,6 +209,14 @@ class Session:
             )
             scheduler.ring()
         return scheduler.draining and not self._cancel_asked and self.engine.idle(run)
+
+    def _recalled(self, run: str) -> bool:
+        """Tell whether what was held ahead has come back, or will not come soon."""
+        live = self.engine.scheduler.runs.get(run)
+        if live is None or self.interrupts > 1:
+            return True
+        begun = all(live.records[at].state is TaskState.RUNNING for at in live.in_flight)
+        return begun or time.monotonic() >= self._recalled_at + RECALL_PATIENCE_S
 
     def _say(self, message: str) -> None:
         self._show(lambda: self.progress.say(message))

@@ -112,6 +112,11 @@ def _show_status(service: Any, run: RunRecord, wanted: TaskFilter, every: bool) 
     state = click.style(_state(service, run), fg=colour, bold=True)
     click.echo(f"{run.id}: {run.workflow} ({run.dialect}), {state}")
     click.echo(f"{show.counts_text(run.counts)}; workspace {run.workspace}")
+    if run.continues:
+        click.echo(f"it continues run {run.continues}")
+    for each in store.runs(workspace=run.workspace):
+        if each.continues == run.id:
+            click.echo(f"continued as run {each.id}")
     if run.started_at is not None:
         end = run.ended_at or time.time()
         click.echo(f"started {clock_time(run.started_at)}, {duration(end - run.started_at)}")
@@ -151,6 +156,8 @@ def logs(run: str, task: str, attempt: int | None, follow: bool, stream: str | N
     stored = service.find_task(record.id, task)
     chosen = _attempt(service, record, stored.position, task, attempt)
     streams = [stream] if stream else ["stdout", "stderr"]
+    if stored.record.reused_from:
+        click.echo(f"segue: taken over from run {stored.record.reused_from}", err=True)
     if chosen.message:
         click.echo(f"segue: {chosen.message}", err=True)
     if follow:

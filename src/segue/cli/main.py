@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import gc
-import io
-import os
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from segue import __version__
+from segue.cli.streams import ReaderLeftError, be_silent, own_output, prepare_streams
 from segue.model.errors import OutsideError, UserError
 
 #: Command -> module that holds it, and its line in ``--help``. The help text stands
@@ -30,34 +26,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("look", "Show what happened in a run, in order."),
     "cancel": ("change", "Stop a run, or some of its tasks."),
     "retry": ("change", "Run again what did not succeed; what succeeded stays."),
+    "update": ("change", "Change limits of a run while it runs."),
     "pause": ("change", "Start nothing more of a run; what runs goes on."),
     "resume": ("change", "Let a run go on; take it over if its engine is gone."),
+    "study": ("study", "Show a run's tasks with their parameters."),
     "doctor": ("doctor", "Check this machine, the store and the engines."),
 }
 
 INTERRUPTED: Final = 130
-
-
-class ReaderLeftError(Exception):
-    """Nobody reads our standard output any more, and that is fine (`segue runs | head`)."""
-
-
-@contextlib.contextmanager
-def _own_output() -> Iterator[None]:
-    """Tell trouble with our own output from all other errors.
-
-    Otherwise click would end with exit code 1, as if a run had failed.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        if error.errno in (errno.EPIPE, errno.EIO):  # EIO: the terminal was closed
-            raise ReaderLeftError from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutsideError(f"standard output cannot be written: {error.strerror}") from error
-        raise
 
 
 class LazyGroup(click.Group):
@@ -65,12 +41,12 @@ class LazyGroup(click.Group):
 
     def make_context(self, *words: Any, **options: Any) -> click.Context:
         """Read the command line; `--help` prints here."""
-        with _own_output():
+        with own_output():
             return super().make_context(*words, **options)
 
     def invoke(self, context: click.Context) -> Any:
         """Call the command."""
-        with _own_output():
+        with own_output():
             return super().invoke(context)
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -120,15 +96,15 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
     # Workflows are large and live long: collecting often finds nothing.
     gc.set_threshold(100_000, 20, 100)
-    _prepare_streams()
+    prepare_streams()
     code = _exit_code(arguments)
     try:
-        with _own_output():
+        with own_output():
             sys.stdout.flush()
     except ReaderLeftError:
-        _be_silent()
+        be_silent()
     except OutsideError as error:
-        _be_silent()
+        be_silent()
         click.echo(f"segue: {error}", err=True)
         code = error.exit_code
     sys.exit(code)
@@ -151,26 +127,3 @@ def _exit_code(arguments: list[str] | None) -> int:
     except ReaderLeftError:
         return 0
     return code if isinstance(code, int) else 0
-
-
-def _prepare_streams() -> None:
-    """Let every text be printed, and nothing else be opened where output belongs.
-
-    A closed descriptor would be given to the next file that is opened, the store
-    perhaps, and words for the user would be written into it.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _be_silent() -> None:
-    """Throw away what could not be printed, or Python complains about it when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,7 +24,12 @@ _RUNNING_SHOWN: Final = 8
 
 
 class Progress(Protocol):
-    """Is told what happens."""
+    """Is told what happens.
+
+    `beat_s`: even when nothing happens it wants a `beat` so often, in seconds; 0: it does not.
+    """
+
+    beat_s: float
 
     def begin(self, run: LiveRun) -> None:
         """The run begins, or goes on."""
@@ -56,6 +61,8 @@ def progress_for(stream: IO[str], *, quiet: bool) -> Progress:
 
 class Silent:
     """Says nothing at all: nobody is there any more."""
+
+    beat_s: float = 0.0
 
     def begin(self, run: LiveRun) -> None:
         """Say nothing."""
@@ -106,6 +113,8 @@ class Lines(Quiet):
                 node = self.run.nodes[position] if self.run else None
                 if record.state not in FINAL or not isinstance(node, Task):
                     continue
+                if record.reused_from:
+                    continue  # the run's first line has counted it
                 attempt = commit.attempts.get((position, record.attempt))
                 lines.append(end_line(node.name, record.state, record.cause, attempt))
         if lines:
@@ -151,6 +160,8 @@ def failure(attempt: AttemptRecord) -> str:
 class Live:
     """Counts, rate, running tasks and expected end, drawn over themselves."""
 
+    beat_s: float = BEAT_S
+
     def __init__(self, stream: IO[str]) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
@@ -174,7 +185,7 @@ class Live:
         now = time.monotonic()
         for commit in turn.changed.values():
             for position, (_, record) in commit.steps.items():
-                if record.state not in FINAL:
+                if record.state not in FINAL or record.reused_from:
                     continue
                 self._ends.append(now)
                 node = self.run.nodes[position] if self.run else None

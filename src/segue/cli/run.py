@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import sys
@@ -14,10 +13,17 @@ from typing import Any, Final
 
 import click
 
-from segue.cli.common import json_option, open_service, print_json, source_of, source_options
+from segue.cli.common import (
+    complete_run,
+    json_option,
+    open_service,
+    print_json,
+    source_of,
+    source_options,
+)
 from segue.model.errors import UserError
 from segue.model.run import RunRecord
-from segue.model.states import RunState
+from segue.model.states import FINAL_RUN, RunState
 from segue.protocols.clock import SystemClock
 
 #: How long `--detach` waits for the engine to have the run, in seconds.
@@ -40,6 +46,13 @@ DETACH_PATIENCE_S: Final = 10.0
 @click.option(
     "--pool", default="", metavar="NAME", help="Run in this pool, whatever the file says."
 )
+@click.option(
+    "--reuse",
+    default="",
+    metavar="RUN",
+    help="Continue RUN in its workspace: take over what still holds, run the rest.",
+    shell_complete=complete_run,
+)
 @click.option("--detach", is_flag=True, help="Run in the background; print the run's name.")
 @click.option("--plan", is_flag=True, help="Show what would run; run and store nothing.")
 @json_option
@@ -48,6 +61,10 @@ def run(file: str, **options: Any) -> None:
 
     Ctrl-C once starts nothing more; then a second Ctrl-C cancels what runs.
     """
+    if options["reuse"]:
+        from segue.cli.reuse import run_reusing
+
+        raise SystemExit(run_reusing(file, options))
     if options["plan"]:
         _plan(file, options)
         return
@@ -73,6 +90,7 @@ def _run(file: str, options: dict[str, Any]) -> int:
     from segue import wiring
     from segue.cli.engine import Session
     from segue.cli.show import show_warnings
+    from segue.engine.reading import reading_of
     from segue.engine.service import Service, new_run_id
 
     state = wiring.state_directory()
@@ -84,6 +102,11 @@ def _run(file: str, options: dict[str, Any]) -> int:
             prestart()  # the keeper starts up while we read
     try:
         source = source_of(file, wiring.read_text(file), options["workspace"], options)
+        if source.options.get("pgen") and not source.workspace:
+            # The user's generator is told where, and runs once.
+            from segue.maestro.inputs import workspace_of
+
+            source = replace(source, workspace=own_workspace(workspace_of(source)))
         workflow = wiring.read_workflow(source, options["dialect"])
         if workflow.workspace and not source.workspace:
             # The dialect's name may be taken: two runs of one second would share it.
@@ -96,6 +119,7 @@ def _run(file: str, options: dict[str, Any]) -> int:
         )
         check_names(os.path.abspath(file), source.directory, workspace)
         make_workspace(workspace)
+        acquire_dependencies(workflow)
         store = wiring.open_store()
         record = Service(store, clock).submit(
             workflow,
@@ -106,6 +130,8 @@ def _run(file: str, options: dict[str, Any]) -> int:
             pools=executors,
             pool=options["pool"],
             limit=options["limit"],
+            slots=options["jobs"] or 0,
+            reading=reading_of(source, pool=options["pool"]),
         )
     except BaseException:
         executors["local"].close()
@@ -120,6 +146,17 @@ def _run(file: str, options: dict[str, Any]) -> int:
     return session.run(record.id)
 
 
+def acquire_dependencies(workflow: Any, *, keep: bool = False) -> None:
+    """Look for the paths that a study needs, and clone its repositories.
+
+    With `keep`, clones that are there are used: the workflow goes on in its workspace.
+    """
+    if workflow.context.get("git") or workflow.context.get("paths"):
+        from segue.maestro.dependencies import acquire
+
+        acquire(workflow.context, keep=keep, say=lambda message: click.echo(message, err=True))
+
+
 def check_runnable(workflow: Any, options: dict[str, Any]) -> None:
     """Raise `UserError` for what can be read but not run as asked."""
     from segue.model.workflow import ManagedTask
@@ -132,16 +169,33 @@ def check_runnable(workflow: Any, options: dict[str, Any]) -> None:
         )
 
 
-def own_workspace(path: str) -> str:
-    """Make a folder of that name, or with a number behind it, that was not there before."""
+def own_workspace(path: str, option: str = "--workspace") -> str:
+    """Make a folder of that name, or with a number behind it, that was not there before.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made; `option` is the one that names another place.
+    """
     parent, name = os.path.split(path)
-    make_workspace(parent)
+    make_workspace(parent, option)
     for number in itertools.count(1):
         candidate = os.path.join(parent, name if number == 1 else f"{name}_{number}")
-        with contextlib.suppress(FileExistsError):
+        try:
             os.mkdir(candidate)
-            return candidate
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _not_made(candidate, error, option) from error
+        return candidate
     raise AssertionError("numbers do not end")
+
+
+def _not_made(path: str, error: OSError, option: str) -> UserError:
+    return UserError(
+        f"the workspace {path} cannot be made: {error.strerror}",
+        f"give a folder that you can write to with {option} DIR",
+    )
 
 
 def check_names(*paths: str) -> None:
@@ -155,30 +209,42 @@ def check_names(*paths: str) -> None:
             ) from error
 
 
-def make_workspace(path: str) -> None:
+def make_workspace(path: str, option: str = "--workspace") -> None:
     """Make the folder that a run writes into.
 
     Raises
     ------
     UserError
-        If it cannot be made or written to.
+        If it cannot be made or written to; `option` is the one that names another place.
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"the workspace {path} cannot be made: {error.strerror}",
-            "give a folder that you can write to with --workspace DIR",
-        ) from error
+        raise _not_made(path, error, option) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(
             f"the workspace {path} cannot be written to",
-            "give a folder that you can write to with --workspace DIR",
+            f"give a folder that you can write to with {option} DIR",
         )
 
 
 def detach(words: Sequence[str], run: RunRecord, jobs: int | None, as_json: bool) -> int:
     """Let a command that runs `run` outlive this terminal; say where its log lies."""
+    log, _ = start_detached(words, run, jobs)
+    if as_json:
+        print_json({"run": run.id, "state": RunState.RUNNING.value, "log": str(log)})
+    else:
+        click.echo(run.id)
+        click.echo(f"it runs in the background: segue status {run.id} --watch", err=True)
+    return 0
+
+
+def start_detached(words: Sequence[str], run: RunRecord, jobs: int | None) -> tuple[Path, bool]:
+    """Start a command that runs `run` in a session of its own.
+
+    Returns where its log lies, and whether an engine has the run now (or has had it: a
+    short run may be over by then).
+    """
     import subprocess  # slow to import, and only needed here
 
     from segue import wiring
@@ -205,10 +271,6 @@ def detach(words: Sequence[str], run: RunRecord, jobs: int | None, as_json: bool
         if service.has_engine(run.id):
             break
         time.sleep(0.01)
+    taken = service.has_engine(run.id) or service.find_run(run.id).state in FINAL_RUN
     service.store.close()
-    if as_json:
-        print_json({"run": run.id, "state": RunState.RUNNING.value, "log": str(log)})
-    else:
-        click.echo(run.id)
-        click.echo(f"it runs in the background: segue status {run.id} --watch", err=True)
-    return 0
+    return log, taken

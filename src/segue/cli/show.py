@@ -153,12 +153,13 @@ def show_tasks(store: Store, run: RunRecord, wanted: TaskFilter, attempts_of: An
         if not isinstance(stored.node, Task):
             continue
         newest: AttemptRecord | None = attempts_of(stored.position)
-        cause = stored.record.cause
+        cause = stored.record.present_cause
+        said = cause.value.replace("_", " ") if cause else ""
         rows.append(
             [
                 shorten(stored.node.name, 60),
                 stored.record.state.value,
-                cause.value.replace("_", " ") if cause else "",
+                "taken over" if stored.record.reused_from else said,
                 str(stored.record.attempt or "-"),
                 took(newest),
                 size(newest.usage.peak_rss_bytes) if newest else "-",

@@ -87,17 +87,21 @@ class Maestro:
 
         For a generator of parameters, which runs before the study can be expanded.
         """
-        problems: list[Problem] = []
-        checks = Checks(source.path, problems)
-        root = compose(source.text, source.path, problems)
-        study = read_study(root, checks) if root else None
-        _stop_at_errors(checks)
-        assert study is not None
+        study = _outline(source)
         # What -p says of a parameter is judged when the generator has made it.
         env = override(study, source.parameters, Checks(source.path, [])).environment
         values = {each.name: json_value(each.value) for each in (*env.variables, *env.labels)}
         values |= {path.name: path.path for path in env.paths}
         return values | {git.name: git.path for git in env.gits}
+
+    def workspace(self, source: Source) -> str:
+        """Return where the study writes when nobody has chosen: see `default_workspace`."""
+        study = override(_outline(source), source.parameters, Checks(source.path, []))
+        return default_workspace(study, source)
+
+    def spec_root(self, source: Source) -> str:
+        """Return what ``$(SPECROOT)`` stands for."""
+        return _spec_root(source)
 
     def grow(
         self,
@@ -109,6 +113,16 @@ class Maestro:
         """Raise: a study has no generators."""
         message = f"task {shorten(task)!r}: a Maestro study cannot add tasks while it runs"
         raise WorkflowError([Problem("no_generators", message)])
+
+
+def _outline(source: Source) -> Study:
+    """Return the study as it is written, before anything is expanded."""
+    checks = Checks(source.path, [])
+    root = compose(source.text, source.path, checks.problems)
+    study = read_study(root, checks) if root else None
+    _stop_at_errors(checks)
+    assert study is not None
+    return study
 
 
 def _expand(study: Study, source: Source, checks: Checks) -> Workflow:

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from segue.engine.live_run import LiveRun
-from segue.model.events import CancelRun, CancelTask, Command, PauseRun, ResumeRun, RetryTasks
+from segue.model.events import (
+    CancelRun,
+    CancelTask,
+    Command,
+    PauseRun,
+    ResumeRun,
+    RetryTasks,
+    UpdateRun,
+)
 from segue.protocols.store import StoredCommand
 
 
 class CommandKind(StrEnum):
-    """What a person can ask of a run. `cancel` and `retry` may name tasks."""
+    """What a person can ask of a run. `cancel` and `retry` may name tasks.
+
+    `update` has numbers, each of which may be absent: `limit` and `restart_limit`, both
+    0 for without limit. `reuse` is stored together with a new run (see `segue.engine.reuse`)
+    and carried out before anything of it can start.
+    """
 
     CANCEL = "cancel"
     RETRY = "retry"
     PAUSE = "pause"
     RESUME = "resume"
+    UPDATE = "update"
+    REUSE = "reuse"
 
 
 def command_events(command: StoredCommand, run: LiveRun, now: float) -> Sequence[Command]:
@@ -39,6 +55,22 @@ def command_events(command: StoredCommand, run: LiveRun, now: float) -> Sequence
             return [PauseRun(now)]
         case CommandKind.RESUME:
             return [ResumeRun(now)]
+        case CommandKind.UPDATE:
+            return [
+                UpdateRun(
+                    now,
+                    _number(command.argument.get("limit")),
+                    _number(command.argument.get("restart_limit")),
+                )
+            ]
+        case CommandKind.REUSE:
+            return []  # the run has begun, and runs everything
+
+
+def _number(value: Any) -> int | None:
+    """Return a number that can be a limit; any other value changes nothing."""
+    plain = isinstance(value, int) and not isinstance(value, bool)
+    return value if plain and value >= 0 else None
 
 
 def describe(command: StoredCommand) -> str:
@@ -48,7 +80,17 @@ def describe(command: StoredCommand) -> str:
     --------
     >>> describe(StoredCommand(1, "r", "cancel", {"tasks": ["fit"]}, 0.0))
     'cancel fit'
+    >>> describe(StoredCommand(2, "r", "update", {"restart_limit": 0}, 0.0))
+    'update restart limit 0'
     """
-    names = command.argument.get("tasks", [])
-    shown = [*names[:5], f"and {len(names) - 5} more"] if len(names) > 5 else names
+    argument = command.argument
+    names = argument.get("tasks", [])
+    shown = [*names[:5], f"and {len(names) - 5} more"] if len(names) > 5 else list(names)
+    if command.kind == CommandKind.REUSE:
+        shown.append(f"of {argument.get('run')}")
+    for limit in ("limit", "restart_limit"):
+        if limit in argument:
+            shown.append(f"{limit.replace('_', ' ')} {argument[limit]}")
+    if argument.get("reason"):
+        shown.append(f"({argument['reason']})")
     return " ".join([command.kind, *shown])

@@ -7,27 +7,27 @@ give the same answer, so every rule here can be tested by telling it what happen
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from segue.engine import orders
 from segue.engine.draft import Draft, is_waiting_for_needs
 from segue.engine.folders import attempt_folder
 from segue.engine.live_run import (
     NO_DECISION,
-    CancelJob,
     Decision,
     LiveRun,
     ReadOutput,
-    Recall,
     Submit,
 )
-from segue.engine.retry import is_restart, next_try
-from segue.engine.trigger import Answer, answer, skip_cause
+from segue.engine.retry import is_restart, next_try, shortened
+from segue.engine.settle import answer_needs, rule_of, settle
+from segue.engine.trigger import Answer, answer
 from segue.model.events import (
     CancelRun,
     CancelTask,
+    ClockSetBack,
     Ended,
     Event,
     Grown,
@@ -36,20 +36,20 @@ from segue.model.events import (
     ResumeRun,
     RetryTasks,
     Returned,
+    Reused,
     Started,
     Submitted,
+    UpdateRun,
 )
 from segue.model.run import AttemptRecord, TaskRecord
 from segue.model.states import (
-    FINAL,
     FINAL_RUN,
     OUTSIDE,
-    RETRIABLE,
     Cause,
     RunState,
     TaskState,
 )
-from segue.model.workflow import Barrier, Nothing, Task, TriggerRule, Verdict
+from segue.model.workflow import Task, Verdict
 
 
 def decide(run: LiveRun, event: Event | None, now: float) -> Decision:
@@ -182,6 +182,7 @@ def _ended(draft: Draft, event: Ended) -> None:
         usage=event.usage,
         message=event.message,
         started_at=attempt.started_at or event.started_at,
+        job_id=event.job_id or attempt.job_id,
         ended_at=event.at,
     )
     task = draft.base.task(event.task)
@@ -203,7 +204,7 @@ def _failed(draft: Draft, task: Task, attempt: AttemptRecord, cause: Cause) -> N
     if record.cancelling or draft.run.cancelling:
         _finish(draft, position, attempt, TaskState.CANCELLED, Cause.CANCELLED)
         return
-    again = next_try(task, record, cause, draft.now)
+    again = next_try(task, record, cause, draft.now, draft.run.restart_limit)
     if again is None:
         _finish(draft, position, attempt, TaskState.FAILED, cause)
         return
@@ -219,46 +220,7 @@ def _finish(
     draft.set_attempt(attempt._replace(state=state))
     record = draft.record(position)._replace(state=state, cause=cause, cancelling=False)
     draft.step(position, record, cause, attempt.message)
-    _settle(draft, position)
-
-
-def _settle(draft: Draft, position: int) -> None:
-    """Tell the dependents of an ended node, and theirs, as far as that decides anything."""
-    ended = deque([position])
-    while ended:
-        position = ended.popleft()
-        record = draft.record(position)
-        for dependent in draft.dependents(position):
-            draft.set_tally(dependent, draft.tally(dependent).settled(record))
-            if _answer(draft, dependent):
-                ended.append(dependent)
-
-
-def _answer(draft: Draft, position: int) -> bool:
-    """Let a waiting node start or skip if its rule says so; return whether it has ended."""
-    record = draft.record(position)
-    if not is_waiting_for_needs(record):
-        return False
-    node, tally = draft.node(position), draft.tally(position)
-    rule = _rule(node)
-    said = answer(rule, tally)
-    if said is Answer.WAIT:
-        return False
-    if said is Answer.SKIP:
-        cause = skip_cause(rule, tally)
-        draft.step(position, record._replace(state=TaskState.SKIPPED, cause=cause), cause)
-        return True
-    if isinstance(node, Barrier) or isinstance(node.action, Nothing):
-        draft.step(position, record._replace(state=TaskState.SUCCEEDED, cause=None))
-        return True
-    draft.step(position, record._replace(state=TaskState.READY, cause=None))
-    return False
-
-
-def _rule(node: Task | Barrier) -> TriggerRule:
-    if isinstance(node, Task):
-        return node.trigger
-    return TriggerRule.ALL_COMPLETED if node.any_end else TriggerRule.ALL_SUCCESS
+    settle(draft, position)
 
 
 # Generators ------------------------------------------------------------------
@@ -280,15 +242,15 @@ def _grown(draft: Draft, event: Grown) -> None:
     draft.remarks.extend(str(warning) for warning in growth.warnings)
     _finish(draft, event.task, current[1], TaskState.SUCCEEDED, None)
     for position in (*added, *late):
-        if _answer(draft, position):
-            _settle(draft, position)
+        if answer_needs(draft, position):
+            settle(draft, position)
 
 
 def _late_need(draft: Draft, position: int, need: str) -> None:
     record = draft.record(position)
     if record.state is TaskState.READY and not record.attempt:
         draft.add_need(position, need)
-        if answer(_rule(draft.node(position)), draft.tally(position)) is not Answer.START:
+        if answer(rule_of(draft.node(position)), draft.tally(position)) is not Answer.START:
             draft.step(position, record._replace(state=TaskState.WAITING), None, "late need")
     elif is_waiting_for_needs(record):
         draft.add_need(position, need)
@@ -313,6 +275,19 @@ def _time_passed(draft: Draft) -> None:
         draft.step(position, draft.record(position)._replace(state=TaskState.READY))
 
 
+def _clock_set_back(draft: Draft, event: ClockSetBack) -> None:
+    for position in draft.base.timed():
+        _shorten_pause(draft, position)
+
+
+def _shorten_pause(draft: Draft, position: int) -> None:
+    node, record = draft.node(position), draft.record(position)
+    if isinstance(node, Task):
+        shorter = shortened(node, record, draft.now)
+        if shorter is not record:
+            draft.keep(position, shorter)
+
+
 def first_look(run: LiveRun, now: float) -> Decision:
     """Return what a run that was just stored, or just loaded, lets happen at once.
 
@@ -320,85 +295,12 @@ def first_look(run: LiveRun, now: float) -> Decision:
     """
     draft = Draft(run, now)
     for position in range(draft.size):
-        if _answer(draft, position):
-            _settle(draft, position)
+        # The clock may have gone back while no engine was there.
+        _shorten_pause(draft, position)
+        if answer_needs(draft, position):
+            settle(draft, position)
     _end_run(draft)
     return draft.decision()
-
-
-# Commands --------------------------------------------------------------------
-
-
-def _cancel_run(draft: Draft, event: CancelRun) -> None:
-    if draft.run.state in FINAL_RUN:
-        return
-    draft.set_run(replace(draft.run, cancelling=True))
-    for position in range(draft.size):
-        if draft.record(position).state not in FINAL:
-            _cancel(draft, position, event.reason)
-
-
-def _cancel_task(draft: Draft, event: CancelTask) -> None:
-    if draft.record(event.task).state in FINAL or isinstance(draft.node(event.task), Barrier):
-        return
-    if _cancel(draft, event.task, event.reason):
-        _settle(draft, event.task)
-
-
-def _cancel(draft: Draft, position: int, reason: str) -> bool:
-    """Cancel one node; return whether it has ended by that."""
-    record = draft.record(position)
-    if record.state in OUTSIDE:
-        draft.keep(position, record._replace(cancelling=True))
-        draft.deeds.append(CancelJob(position, record.attempt))
-        return False
-    cancelled = record._replace(state=TaskState.CANCELLED, cause=Cause.CANCELLED)
-    draft.step(position, cancelled, Cause.CANCELLED, reason)
-    return True
-
-
-def _retry(draft: Draft, event: RetryTasks) -> None:
-    wanted = set(event.tasks or range(draft.size))
-    chosen = {each for each in wanted if draft.record(each).state in RETRIABLE}
-    chosen |= _skipped_behind(draft, chosen)
-    if not chosen:
-        return
-    for position in sorted(chosen):
-        fresh = TaskRecord(attempt=draft.record(position).attempt)
-        draft.step(position, fresh, None, "retry")
-    state = draft.run.state if draft.run.state is RunState.PAUSED else RunState.RUNNING
-    draft.set_run(replace(draft.run, state=state, cancelling=False, ended_at=None))
-    behind = {each for position in chosen for each in draft.dependents(position)}
-    waiting = {each for each in behind if is_waiting_for_needs(draft.record(each))}
-    for position in sorted(chosen | waiting):
-        draft.recount(position)
-    for position in sorted(chosen | waiting):
-        if _answer(draft, position):
-            _settle(draft, position)
-
-
-def _skipped_behind(draft: Draft, chosen: set[int]) -> set[int]:
-    """Return the skipped nodes behind the chosen ones: they get their chance again."""
-    found: set[int] = set()
-    todo = list(chosen)
-    while todo:
-        for dependent in draft.dependents(todo.pop()):
-            skipped = draft.record(dependent).state is TaskState.SKIPPED
-            if skipped and dependent not in found and dependent not in chosen:
-                found.add(dependent)
-                todo.append(dependent)
-    return found
-
-
-def _pause(draft: Draft, event: PauseRun) -> None:
-    if draft.run.state is RunState.RUNNING:
-        draft.set_run(replace(draft.run, state=RunState.PAUSED))
-        draft.deeds.append(Recall())
-
-
-def _resume(draft: Draft, event: ResumeRun) -> None:
-    if draft.run.state is RunState.PAUSED:
-        draft.set_run(replace(draft.run, state=RunState.RUNNING))
 
 
 # The run ---------------------------------------------------------------------
@@ -418,7 +320,9 @@ def verdict(draft: Draft) -> RunState:
         for position in range(draft.size)
         if isinstance(draft.node(position), Task)
     }
-    if draft.run.cancelling and TaskState.CANCELLED in states:
+    stopped = draft.run.cancelling or draft.run.state is RunState.PAUSED
+    if stopped and TaskState.CANCELLED in states:
+        # Also when a person paused it and then cancelled, task by task, what was left.
         return RunState.CANCELLED
     if states <= {TaskState.SUCCEEDED}:
         return RunState.SUCCEEDED
@@ -453,9 +357,12 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     Returned: _returned,
     Grown: _grown,
     GrowthFailed: _growth_failed,
-    CancelRun: _cancel_run,
-    CancelTask: _cancel_task,
-    RetryTasks: _retry,
-    PauseRun: _pause,
-    ResumeRun: _resume,
+    ClockSetBack: _clock_set_back,
+    CancelRun: orders.cancel_run,
+    CancelTask: orders.cancel_task,
+    RetryTasks: orders.retry,
+    PauseRun: orders.pause,
+    ResumeRun: orders.resume,
+    UpdateRun: orders.update_run,
+    Reused: orders.reuse,
 }

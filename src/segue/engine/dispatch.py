@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from segue.engine.growth import fault, fit
 from segue.engine.jobs import job_of
 from segue.engine.live_run import CancelJob, Deed, LiveRun, ReadOutput, Recall, Submit
-from segue.model.errors import ExecutorError, RefusedError, WorkflowError
+from segue.engine.output import Grow, read_growth
+from segue.model.errors import ExecutorError, RefusedError
 from segue.model.events import Ended, Grown, GrowthFailed, JobEvent
 from segue.model.run import AttemptRecord
 from segue.model.states import Cause
-from segue.model.workflow import Growth, Task
 from segue.protocols.clock import Clock
 from segue.protocols.executor import Executor, Job, JobKey, RunReport
 from segue.protocols.store import Commit
 
 log = logging.getLogger("segue.dispatch")
 
-#: What a generator may print at the most, in bytes.
-MAX_GENERATOR_OUTPUT: Final = 64 * 2**20
-#: So many problems of a generator's output are told.
-PROBLEMS_TOLD: Final = 20
 #: An executor without a limit of its own is given so many jobs a turn.
 BATCH: Final = 1000
 
-#: (dialect, output, task name, context, name -> template of all tasks) -> growth.
-Grow = Callable[[str, str, str, Mapping[str, object], Mapping[str, str]], Growth]
 #: A run and what happened to it.
 RunEvent = tuple[str, JobEvent]
 
@@ -129,32 +121,9 @@ class Dispatch:
 
     def _read_output(self, run: LiveRun, deed: ReadOutput) -> Grown | GrowthFailed:
         now = self._clock.now()
-        task, attempt = run.task(deed.task), run.attempts[deed.task]
-        assert task.generator is not None
-        path = Path(attempt.folder, "stdout")
-        try:
-            with path.open("rb") as stream:
-                output = stream.read(MAX_GENERATOR_OUTPUT + 1)
-        except OSError as error:
-            message = f"the output of the generator cannot be read: {error}"
-            return GrowthFailed(deed.task, deed.attempt, now, message)
-        if len(output) > MAX_GENERATOR_OUTPUT:
-            message = f"the generator printed more than {MAX_GENERATOR_OUTPUT} bytes"
-            return GrowthFailed(deed.task, deed.attempt, now, message)
-        existing = {
-            node.name: node.template or node.name for node in run.nodes if isinstance(node, Task)
-        }
-        text = output.decode("utf-8", "replace")
-        try:
-            growth = self._grow(
-                task.generator.dialect, text, task.name, run.record.context, existing
-            )
-        except WorkflowError as error:
-            return GrowthFailed(deed.task, deed.attempt, now, _first_problems(error))
-        growth = fit(run, deed.task, growth)
-        wrong = fault(run, growth)
-        if wrong:
-            return GrowthFailed(deed.task, deed.attempt, now, wrong)
+        growth = read_growth(run, deed.task, run.attempts[deed.task].folder, self._grow)
+        if isinstance(growth, str):
+            return GrowthFailed(deed.task, deed.attempt, now, growth)
         return Grown(deed.task, deed.attempt, now, growth)
 
     # In ----------------------------------------------------------------------
@@ -219,13 +188,6 @@ class Dispatch:
         """Let all executors go; what runs goes on."""
         for executor in self._executors.values():
             executor.close()
-
-
-def _first_problems(error: WorkflowError) -> str:
-    """Return the first problems in words: the message is stored, and shown to people."""
-    lines = [str(problem) for problem in error.problems[:PROBLEMS_TOLD]]
-    more = len(error.problems) - PROBLEMS_TOLD
-    return "\n".join([*lines, f"and {more} more problems"] if more > 0 else lines)
 
 
 def _telling(executor: Executor) -> Executor:

@@ -25,6 +25,9 @@ def run_document(store: Store, run: RunRecord, wanted: TaskFilter = ALL_TASKS) -
         "state": run.state.value,
         "counts": dict(run.counts),
         "workspace": run.workspace,
+        "limit": run.limit,
+        "restart_limit": run.restart_limit,
+        "continues": run.continues or None,
         "created_at": rfc3339(run.created_at),
         "started_at": rfc3339(run.started_at),
         "ended_at": rfc3339(run.ended_at),
@@ -33,7 +36,8 @@ def run_document(store: Store, run: RunRecord, wanted: TaskFilter = ALL_TASKS) -
                 "name": stored.node.name,
                 "template": template_of(stored.node),
                 "state": stored.record.state.value,
-                "cause": _text(stored.record.cause),
+                "cause": _text(stored.record.present_cause),
+                "reused_from": stored.record.reused_from or None,
                 "attempts": attempts.get(stored.position, []),
             }
             for stored in store.nodes(run.id, wanted)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import stat
 from pathlib import Path
+
+from segue.engine.owner import start_of
 
 
 class Doorbell:
@@ -54,6 +58,40 @@ class Doorbell:
             Path(self.address).unlink(missing_ok=True)
         else:
             os.close(self._ring_end)
+
+
+def bell_name(word: str) -> str:
+    """Return a file name for a bell of this process: it tells host and process id."""
+    return f"{socket.gethostname()}-{os.getpid()}-{word}"
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the bells that engines of this machine have left which were killed.
+
+    Those of other machines are left alone: from here nobody can tell who listens there.
+    """
+    prefix = f"{socket.gethostname()}-"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        # Bells of the release before have no host in their names.
+        number = name.removeprefix(prefix).partition("-")[0]
+        path = folder / name
+        if number.isdecimal() and not start_of(int(number)) and not _has_listener(path):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _has_listener(path: Path) -> bool:
+    try:
+        if not stat.S_ISFIFO(os.lstat(path).st_mode):
+            return True  # no bell: not ours to remove
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def ring(path: str) -> bool:

@@ -26,6 +26,8 @@ class Draft:
         self.steps: list[Step] = []
         self.deeds: list[Deed] = []
         self.remarks: list[str] = []
+        #: Attempts of an earlier run that are this run's now.
+        self.reused: list[AttemptRecord] = []
         self._records: dict[int, TaskRecord] = {}
         self._tallies: dict[int, Tally] = {}
         self._attempts: dict[int, AttemptRecord] = {}
@@ -164,6 +166,7 @@ class Draft:
             self._nodes,
             self._late,
             self.remarks,
+            self.reused,
         )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from segue.engine.dispatch import Dispatch, Grow
-from segue.engine.doorbell import Doorbell
+from segue.engine.dispatch import Dispatch
+from segue.engine.doorbell import Doorbell, bell_name, remove_stale
+from segue.engine.output import Grow
 from segue.engine.owner import owner_name
 from segue.engine.recover import take_over
 from segue.engine.scheduler import Scheduler, Turn
@@ -35,14 +35,16 @@ class Engine:
         self.store = store
         self.owner = owner_name()
         self.dispatch = Dispatch(executors, default_pool, grow, clock)
-        bell = Doorbell(state / "doorbells" / f"{os.getpid()}-{id(self):x}")
+        bells = state / "doorbells"
+        remove_stale(bells)
+        bell = Doorbell(bells / bell_name(f"{id(self):x}"))
         self.scheduler = Scheduler(
             store, self.dispatch, bell, clock, on_turn=on_turn, on_trouble=on_trouble
         )
 
-    def take(self, run: str, *, force: bool = False) -> None:
+    def take(self, run: str, *, force: bool = False, slots: int | None = None) -> None:
         """Own a run; see `take_over` for what may be refused."""
-        take_over(self.store, self.scheduler, run, self.owner, force=force)
+        take_over(self.store, self.scheduler, run, self.owner, force=force, slots=slots)
 
     def run_to_end(self, run: str, stop: Callable[[], bool] = lambda: False) -> RunRecord:
         """Turn the loop until the run has ended, or `stop` says so; return the run."""

@@ -99,7 +99,11 @@ def _outside(stored: StoredNode, attempts: list[AttemptRecord], now: float) -> S
 def _ended(store: Store, run: RunRecord, stored: StoredNode, attempts: list[AttemptRecord]) -> Said:
     name, state, cause = stored.node.name, stored.record.state, stored.record.cause
     if state is TaskState.SUCCEEDED:
-        return "it has succeeded", [_attempt_line(each) for each in attempts[-1:]], []
+        reasons = [_attempt_line(each) for each in attempts[-1:]]
+        if not stored.record.reused_from:
+            return "it has succeeded", reasons, []
+        said = f"taken over from run {stored.record.reused_from}, since nothing of it has changed"
+        return "it has succeeded, and was not run again", [said, *reasons], []
     if state is TaskState.CANCELLED:
         return "it was cancelled by a person", [], [f"segue retry {run.id} {shorten(name)}"]
     if state is TaskState.FAILED:
@@ -133,18 +137,25 @@ def _needs(store: Store, run: RunRecord, stored: StoredNode) -> list[StoredNode]
 
 
 def _roots(store: Store, run: RunRecord, blamed: Sequence[StoredNode]) -> list[StoredNode]:
-    """Return the failed or cancelled tasks far up that skipped ones go back to."""
-    seen: set[int] = set()
+    """Return the failed or cancelled tasks far up that skipped ones go back to.
+
+    All that can lie on the way is read at once: a question to the store for each link of a
+    long chain would take minutes.
+    """
+    wanted = TaskFilter(states=(TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED))
+    unhappy = {each.node.name: each for each in store.nodes(run.id, wanted)}
+    seen: set[str] = set()
     roots: list[StoredNode] = []
-    todo = list(blamed)
+    todo = [each.node.name for each in blamed]
     while todo and len(roots) < _SHOWN:
-        each = todo.pop()
-        if each.position in seen:
+        name = todo.pop()
+        each = unhappy.get(name)
+        if each is None or name in seen:
             continue
-        seen.add(each.position)
+        seen.add(name)
         if each.record.state is TaskState.SKIPPED:
-            todo += _needs(store, run, each)
-        elif each.record.state in (TaskState.FAILED, TaskState.CANCELLED):
+            todo += each.node.needs
+        elif isinstance(each.node, Task):
             roots.append(each)
     return roots
 
@@ -155,7 +166,7 @@ def _rule(stored: StoredNode) -> TriggerRule:
 
 def _need_line(stored: StoredNode) -> str:
     record = stored.record
-    cause = f" ({_cause(record.cause)})" if record.cause is not None else ""
+    cause = f" ({_cause(record.present_cause)})" if record.present_cause is not None else ""
     return f"{shorten(stored.node.name)}: {record.state}{cause}"
 
 

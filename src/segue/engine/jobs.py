@@ -5,7 +5,8 @@ from __future__ import annotations
 import os.path
 
 from segue.engine.live_run import LiveRun
-from segue.model.run import AttemptRecord
+from segue.model.run import AttemptRecord, RunRecord
+from segue.model.workflow import Task
 from segue.protocols.executor import Job, JobKey
 
 
@@ -32,7 +33,11 @@ def job_of(run: LiveRun, attempt: AttemptRecord) -> Job:
 
 def work_directory(run: LiveRun, position: int) -> str:
     """Return the absolute path that a task runs in."""
-    workdir = run.task(position).workdir
-    if workdir is None:
-        return run.record.directory
-    return os.path.normpath(os.path.join(run.record.workspace, workdir))
+    return task_directory(run.record, run.task(position))
+
+
+def task_directory(run: RunRecord, task: Task) -> str:
+    """Return the absolute path that a task of the run runs in."""
+    if task.workdir is None:
+        return run.directory
+    return os.path.normpath(os.path.join(run.workspace, task.workdir))

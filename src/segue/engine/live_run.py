@@ -97,7 +97,8 @@ class Decision(NamedTuple):
     """What follows from an event: steps and deeds, and the records after them.
 
     `steps` is the story in order; `records`, `tallies` and `attempts` are its outcome,
-    ready to be applied and stored. `nodes` are new ones, `late_needs` new needs of old ones.
+    ready to be applied and stored. `nodes` are new ones, `late_needs` new needs of old ones,
+    `reused` the attempts of an earlier run that belong to this one now.
     """
 
     steps: Sequence[Step] = ()
@@ -109,6 +110,7 @@ class Decision(NamedTuple):
     nodes: Sequence[Node] = ()
     late_needs: Sequence[tuple[int, str]] = ()
     remarks: Sequence[str] = ()
+    reused: Sequence[AttemptRecord] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps or self.deeds or self.records or self.attempts or self.run)
@@ -192,6 +194,10 @@ class LiveRun:
         while self._timers and not self._timer_counts(*self._timers[0]):
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
+
+    def timed(self) -> list[int]:
+        """Return the tasks that wait for a time, in the order of the graph."""
+        return sorted({at for when, at in self._timers if self._timer_counts(when, at)})
 
     def _timer_counts(self, when: float, position: int) -> bool:
         record = self.records[position]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 
 from segue.engine.live_run import LiveRun
 from segue.engine.owner import certainly_dead
@@ -34,9 +35,17 @@ def load(store: Store, run: str) -> LiveRun:
 
 
 def take_over(
-    store: Store, scheduler: Scheduler, run: str, owner: str, *, force: bool = False
+    store: Store,
+    scheduler: Scheduler,
+    run: str,
+    owner: str,
+    *,
+    force: bool = False,
+    slots: int | None = None,
 ) -> LiveRun:
     """Make this engine the owner of a run, and ask what became of its jobs.
+
+    `slots`, where given, is remembered as the run's number of local tasks at once.
 
     Raises
     ------
@@ -70,6 +79,8 @@ def take_over(
             f"resume it on {before.host}, or, if that machine is gone, add --force: "
             "what ran there is then counted as lost and started again",
         )
+    if slots is not None:
+        live.record = replace(live.record, slots=slots)
     scheduler.add(live, lease)
     if before is not None:
         scheduler.note(live, "engine", f"taken over by {owner}")

@@ -15,17 +15,18 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from segue.engine import transcript
-from segue.engine.commands import command_events, describe
+from segue.engine.commands import CommandKind, command_events, describe
 from segue.engine.decide import admit, decide, first_look
 from segue.engine.dispatch import Dispatch, RunEvent
 from segue.engine.doorbell import Doorbell
 from segue.engine.live_run import NO_DECISION, Decision, Deed, LiveRun
+from segue.engine.reuse import reused
 from segue.model.errors import ExecutorError, LeaseLostError, StoreError, shorten
-from segue.model.events import Ended
+from segue.model.events import ClockSetBack, Ended
 from segue.model.run import Lease, RunRecord
 from segue.model.states import FINAL_RUN, Cause
 from segue.protocols.clock import Clock
-from segue.protocols.store import Commit, Store
+from segue.protocols.store import Commit, Store, StoredCommand
 
 log = logging.getLogger("segue.scheduler")
 
@@ -77,6 +78,7 @@ class Scheduler:
         self._deeds: dict[str, list[Deed]] = {}
         self._inbox: deque[RunEvent] = deque()
         self._renew_at = 0.0
+        self._seen_at = clock.now()
         self._retry_store_at = 0.0
         self._trouble = ""
         self._speak_of_spoilt_at = 0.0
@@ -104,7 +106,15 @@ class Scheduler:
         self._rung = True
         if run.in_flight:
             self._unasked.add(run.record.id)
+        self._reuse(run, now)
         self._take(run, first_look(run, now), now)
+
+    def _reuse(self, run: LiveRun, now: float) -> None:
+        """Carry out, before anything of the run may start, what was stored with it."""
+        for command in self.store.commands([run.record.id]):
+            if command.kind == CommandKind.REUSE:
+                self._note_command(run, command, now)
+                self._take(run, decide(run, reused(self.store, run, command, now), now), now)
 
     def note(self, run: LiveRun, kind: str, detail: str) -> None:
         """Add a line to the history of a run."""
@@ -143,6 +153,9 @@ class Scheduler:
         if wait:
             self._wait()
         now = self.clock.now()
+        if now < self._seen_at:
+            self._clock_set_back(now)
+        self._seen_at = now
         if self._unasked and now >= self._ask_at:
             self._ask_outside(now)
         self._collect(now)
@@ -158,6 +171,16 @@ class Scheduler:
         if now >= self._renew_at:
             self._renew(now)
         return turn
+
+    def _clock_set_back(self, now: float) -> None:
+        """Wait for nothing longer than it was to be waited for."""
+        log.warning("the clock was set back by %.3f s", self._seen_at - now)
+        self._renew_at = min(self._renew_at, now)
+        self._retry_store_at = min(self._retry_store_at, now)
+        self._ask_at = min(self._ask_at, now)
+        self._speak_of_spoilt_at = min(self._speak_of_spoilt_at, now)
+        for run in self.runs.values():
+            self._take(run, decide(run, ClockSetBack(now), now), now)
 
     def post(self, event: RunEvent) -> None:
         """Hand in an event, from any thread."""
@@ -212,13 +235,16 @@ class Scheduler:
         self.doorbell.clear()
         for command in self.store.commands(list(self.runs)):
             run = self.runs[command.run]
-            commit = self._commit_of(run)
-            if command.id in commit.commands_taken:
+            if command.id in self._commit_of(run).commands_taken:
                 continue
-            commit.commands_taken.append(command.id)
-            transcript.note(run, commit, now, "command", describe(command))
+            self._note_command(run, command, now)
             for event in command_events(command, run, now):
                 self._take(run, decide(run, event, now), now)
+
+    def _note_command(self, run: LiveRun, command: StoredCommand, now: float) -> None:
+        commit = self._commit_of(run)
+        commit.commands_taken.append(command.id)
+        transcript.note(run, commit, now, "command", describe(command))
 
     def _ask_outside(self, now: float) -> None:
         """After a take-over: ask the executors what became of the jobs of that run."""

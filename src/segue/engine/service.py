@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from segue.engine import doorbell
 from segue.engine.commands import CommandKind
@@ -22,9 +23,13 @@ from segue.model.errors import (
 from segue.model.graph import check_graph
 from segue.model.run import HistoryRecord, Node, RunRecord
 from segue.model.states import FINAL_RUN, RunState
-from segue.model.workflow import Task, Workflow
+from segue.model.workflow import EMPTY, Task, Workflow
 from segue.protocols.clock import Clock
-from segue.protocols.store import Store, StoredNode, TaskFilter
+from segue.protocols.store import Request, Store, StoredNode, TaskFilter
+
+if TYPE_CHECKING:
+    from segue.engine.output import Grow
+    from segue.engine.reuse import Plan
 
 #: Letters and digits that are not mistaken for each other when read aloud.
 _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -67,11 +72,14 @@ class Service:
         pools: Collection[str] | None = None,
         pool: str = "",
         limit: int | None = None,
+        slots: int = 0,
+        reading: Mapping[str, Any] = EMPTY,
     ) -> RunRecord:
         """Store a run of the workflow, and return it. It begins when an engine takes it.
 
         `pools` are the pools that will be there; None leaves that open. `pool` and
-        `limit`, where given, win over the workflow's own.
+        `limit`, where given, win over the workflow's own. `slots` is ``-j``, and `reading`
+        what the file was read with (see `segue.engine.reading`).
 
         Raises
         ------
@@ -80,11 +88,42 @@ class Service:
         RefusedError
             If a task names a pool that is not there.
         """
+        record = self.new_record(
+            workflow,
+            run=run,
+            source=source,
+            directory=directory,
+            workspace=workspace,
+            pool=pool,
+            limit=limit,
+            slots=slots,
+            reading=reading,
+        )
+        if pools is not None:
+            check_pools(workflow.tasks, record.pool, pools)
+        nodes: list[Node] = [*workflow.tasks, *workflow.barriers]
+        self.store.create_run(record, nodes, _created(record))
+        return record
+
+    def new_record(
+        self,
+        workflow: Workflow,
+        *,
+        run: str,
+        source: str,
+        directory: str,
+        workspace: str,
+        pool: str = "",
+        limit: int | None = None,
+        slots: int = 0,
+        reading: Mapping[str, Any] = EMPTY,
+    ) -> RunRecord:
+        """Return the record of a run of the workflow, which is not stored yet; see `submit`."""
         problems = check_graph(workflow)
         if problems:
             raise WorkflowError(problems)
         now = self.clock.now()
-        record = RunRecord(
+        return RunRecord(
             id=run,
             workflow=workflow.name,
             dialect=workflow.dialect,
@@ -101,13 +140,82 @@ class Service:
             tags=workflow.tags,
             context=workflow.context,
             counts={"waiting": len(workflow.tasks)} if workflow.tasks else {},
+            slots=slots,
+            reading=reading,
         )
-        if pools is not None:
-            check_pools(workflow, record.pool, pools)
-        nodes: list[Node] = [*workflow.tasks, *workflow.barriers]
-        created = HistoryRecord(1, now, "run", new=RunState.RUNNING.value, detail=source)
-        self.store.create_run(record, nodes, created)
+
+    # Edit and resume ---------------------------------------------------------
+
+    def plan_reuse(
+        self,
+        record: RunRecord,
+        workflow: Workflow,
+        earlier: RunRecord,
+        grow: Grow,
+        *,
+        hopeful: bool = False,
+    ) -> Plan:
+        """Return what a run of the workflow would take over from an earlier one.
+
+        `record` is the new run, not stored yet. `hopeful` judges as if all that the
+        earlier run has outside now had succeeded.
+        """
+        # Loaded here: windows, which are opened often, need none of it.
+        from segue.engine.output import read_growth
+        from segue.engine.reuse import earlier_run, make_plan
+
+        return make_plan(
+            record,
+            [*workflow.tasks, *workflow.barriers],
+            earlier_run(self.store, earlier),
+            read_growth=lambda run, at, folder: read_growth(run, at, folder, grow),
+            is_there=os.path.isdir,
+            hopeful=hopeful,
+        )
+
+    def continue_run(self, record: RunRecord, plan: Plan) -> RunRecord:
+        """Store a run that takes over what the plan says, and return it.
+
+        In one transaction with it go the wish to take over, which its first engine carries
+        out before anything starts, and the end of the earlier run if that has not ended:
+        nothing of it may be outside any more.
+        """
+        now = self.clock.now()
+        earlier = self.find_run(plan.earlier)
+        number = len(plan.tasks)
+        record = replace(
+            record,
+            continues=earlier.id,
+            restart_limit=earlier.restart_limit,
+            counts={"waiting": number} if number else {},
+        )
+        wish = {"run": earlier.id, "tasks": plan.reused}
+        requests = [Request(record.id, CommandKind.REUSE.value, wish, now)]
+        if earlier.state not in FINAL_RUN:
+            reason = {"reason": f"continued as {record.id}"}
+            requests.append(Request(earlier.id, CommandKind.CANCEL.value, reason, now))
+        self.store.create_run(record, plan.nodes, _created(record), requests)
         return record
+
+    def check_reusable(self, run: RunRecord) -> None:
+        """Raise `RefusedError` if another run has written into the run's workspace since."""
+        newest = self.store.runs(workspace=run.workspace, limit=1)[0]
+        if newest.id != run.id:
+            raise RefusedError(
+                f"run {newest.id} has written into the workspace of run {run.id} since",
+                f"what {run.id} has left there may be gone; take over from {newest.id}",
+            )
+
+    def check_not_continued(self, run: RunRecord) -> None:
+        """Raise `RefusedError` if another run goes on with this one's work, in its workspace."""
+        for each in self.store.runs(workspace=run.workspace):
+            if each.continues == run.id:
+                raise RefusedError(
+                    f"run {run.id} was continued as run {each.id}",
+                    f"go on with that one: segue retry {each.id}",
+                )
+
+    # Finding -----------------------------------------------------------------
 
     def find_run(self, name: str = "") -> RunRecord:
         """Return the run of that id or unique beginning of one; empty: the newest run.
@@ -204,10 +312,25 @@ class Service:
         return not self.store.commands([run])
 
 
+#: Commands that a run which has ended has no use for, each with what to try.
+_OF_LIVING: Final[Mapping[CommandKind, str]] = {
+    CommandKind.CANCEL: "",
+    CommandKind.PAUSE: "",
+    CommandKind.UPDATE: "'segue retry' lets it go on; then its limits can be changed",
+}
+
+
+def _created(record: RunRecord) -> HistoryRecord:
+    detail = record.source
+    if record.continues:
+        detail += f", continues {record.continues}"
+    return HistoryRecord(1, record.created_at, "run", new=record.state.value, detail=detail)
+
+
 def check_command(run: RunRecord, kind: CommandKind) -> None:
     """Raise `RefusedError` unless the command fits the state of the run."""
-    if run.state in FINAL_RUN and kind in (CommandKind.CANCEL, CommandKind.PAUSE):
-        raise RefusedError(f"run {run.id} has ended already: {run.state}")
+    if run.state in FINAL_RUN and kind in _OF_LIVING:
+        raise RefusedError(f"run {run.id} has ended already: {run.state}", _OF_LIVING[kind])
     if kind is CommandKind.RETRY and run.state is RunState.SUCCEEDED:
         skipped = run.counts.get("skipped", 0) + run.counts.get("failed", 0)
         if not skipped:
@@ -217,9 +340,9 @@ def check_command(run: RunRecord, kind: CommandKind) -> None:
             )
 
 
-def check_pools(workflow: Workflow, default: str, pools: Collection[str]) -> None:
+def check_pools(tasks: Iterable[Task], default: str, pools: Collection[str]) -> None:
     """Raise `RefusedError` if a task, or the run, names a pool that is not there."""
-    wanted = {task.pool or default for task in workflow.tasks} - {""}
+    wanted = {task.pool or default for task in tasks} - {""}
     unknown = sorted(wanted - set(pools))
     if unknown:
         known: Sequence[str] = sorted(pools)

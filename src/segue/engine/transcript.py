@@ -24,7 +24,7 @@ def record(run: LiveRun, decision: Decision, commit: Commit, now: float) -> None
             commit.steps[position] = (run.records[position].state, after)
         else:
             commit.steps[position] = (NEW.state, after)
-    for attempt in decision.attempts.values():
+    for attempt in (*decision.reused, *decision.attempts.values()):
         commit.attempts[attempt.task, attempt.number] = attempt
     for step in decision.steps:
         _add(run, commit, HistoryRecord(

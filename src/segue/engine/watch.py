@@ -3,11 +3,15 @@
 A batch system answers in its own time, so it is spoken to in a thread of its own:
 submissions, cancels and polls in turn, many jobs at a time. What it says lies ready
 for the loop, whose descriptor becomes readable. A poll that fails changes nothing.
+
+An executor that can tell cheaply when a poll is worth while has a method ``due_s()``,
+seconds from now: it is asked ten times a second in place of waiting for the interval.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import queue
@@ -15,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from segue.model.errors import ExecutorError
 from segue.model.events import Ended, Returned, Started, Submitted
@@ -22,6 +27,26 @@ from segue.model.states import Cause
 from segue.protocols.executor import Capabilities, Executor, Job, JobKey, RunReport
 
 log = logging.getLogger("segue.watch")
+
+#: So often an executor is asked whether a poll is worth while, in seconds.
+LOOK_S: Final = 0.1
+
+_Order = Callable[[], Sequence[RunReport]]
+
+
+@runtime_checkable
+class KnowsWhen(Protocol):
+    """An executor that knows when it should be polled."""
+
+    def due_s(self) -> float:
+        """Return in how many seconds a poll is worth while; 0: now. Cheap."""
+        ...
+
+
+class _Submission(NamedTuple):
+    """An order to submit, which can be taken back while it waits."""
+
+    jobs: Sequence[Job]
 
 
 class Watch:
@@ -33,7 +58,8 @@ class Watch:
         self._wall_time = wall_time
         self._jobs: dict[JobKey, str] = {}
         self._ready: deque[RunReport] = deque()
-        self._orders: queue.Queue[Callable[[], Sequence[RunReport]] | None] = queue.Queue()
+        self._rest_until = 0.0
+        self._orders: queue.Queue[_Order | _Submission | None] = queue.Queue()
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._work, name=f"watch {self.name}", daemon=True)
         self._thread.start()
@@ -46,29 +72,7 @@ class Watch:
 
     def submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
         """Hand the jobs to the thread; what becomes of them comes as events."""
-
-        def order() -> Sequence[RunReport]:
-            for job in jobs:
-                self._jobs[job.key] = ""
-            try:
-                return self._inner.submit(jobs)
-            except ExecutorError as error:
-                now = self._wall_time()
-                return [
-                    RunReport(
-                        job.key.run,
-                        Ended(
-                            job.key.task,
-                            job.key.attempt,
-                            now,
-                            Cause.UNREACHABLE,
-                            message=str(error),
-                        ),
-                    )
-                    for job in jobs
-                ]
-
-        self._orders.put(order)
+        self._orders.put(_Submission(tuple(jobs)))
         return []
 
     def poll(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
@@ -86,7 +90,21 @@ class Watch:
         self._orders.put(order)
 
     def recall(self) -> None:
-        """Hand the recall to the thread."""
+        """Take back what the thread has not begun to submit, and hand it the recall."""
+        waiting: list[Job] = []
+        kept: list[_Order | None] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                each = self._orders.get_nowait()
+                if isinstance(each, _Submission):
+                    waiting += each.jobs
+                else:
+                    kept.append(each)
+        for order_kept in kept:
+            self._orders.put(order_kept)
+        if waiting:
+            now = self._wall_time()
+            self._tell([_returned(job, now) for job in waiting])
 
         def order() -> Sequence[RunReport]:
             self._inner.recall()
@@ -95,9 +113,29 @@ class Watch:
         self._orders.put(order)
 
     def find(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
-        """Ask now, and poll from now on for what still lives."""
-        found = self._inner.find(jobs)
-        self._orders.put(lambda: self._note(found))
+        """Ask in the thread and wait for the answer; poll from now on for what still lives.
+
+        Raises
+        ------
+        ExecutorError
+            If the place cannot be asked now.
+        """
+        answer: queue.Queue[Sequence[RunReport] | Exception] = queue.Queue()
+
+        def order() -> Sequence[RunReport]:
+            try:
+                found = self._inner.find(jobs)
+            except Exception as error:
+                answer.put(error)
+                return []
+            self._note(found)
+            answer.put(found)
+            return []
+
+        self._orders.put(order)
+        found = answer.get()
+        if isinstance(found, Exception):
+            raise found
         return found
 
     def forget(self, jobs: Sequence[JobKey]) -> None:
@@ -137,32 +175,65 @@ class Watch:
         interval_s = self._inner.capabilities.poll_interval_s
         poll_at = time.monotonic() + interval_s
         while True:
-            timeout = max(0.0, poll_at - time.monotonic()) if self._jobs else None
             try:
-                order = self._orders.get(timeout=timeout)
+                order = self._orders.get(timeout=self._patience_s(poll_at))
             except queue.Empty:
-                self._carry_out(lambda: self._inner.poll(dict(self._jobs)))
-                poll_at = time.monotonic() + interval_s
+                if self._is_due(poll_at):
+                    sound = self._carry_out(lambda: self._inner.poll(dict(self._jobs)))
+                    poll_at = time.monotonic() + interval_s
+                    # What is due stays due when a fault of the adapter hits it each time.
+                    self._rest_until = 0.0 if sound else poll_at
                 continue
             if order is None:
                 return
-            self._carry_out(order)
+            if isinstance(order, _Submission):
+                self._carry_out(functools.partial(self._submit, order.jobs))
+            else:
+                self._carry_out(order)
 
-    def _carry_out(self, order: Callable[[], Sequence[RunReport]]) -> None:
+    def _patience_s(self, poll_at: float) -> float | None:
+        """Return how long to wait for an order before looking whether to poll."""
+        if not self._jobs:
+            return None
+        if isinstance(self._inner, KnowsWhen):
+            rest_s = self._rest_until - time.monotonic()
+            return max(min(LOOK_S, self._inner.due_s()), min(LOOK_S, rest_s), 0.0)
+        return max(0.0, poll_at - time.monotonic())
+
+    def _is_due(self, poll_at: float) -> bool:
+        if isinstance(self._inner, KnowsWhen):
+            return self._inner.due_s() <= 0 and time.monotonic() >= self._rest_until
+        return time.monotonic() >= poll_at
+
+    def _submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
+        for job in jobs:
+            self._jobs[job.key] = ""
+        try:
+            return self._inner.submit(jobs)
+        except ExecutorError as error:
+            now = self._wall_time()
+            return [_unreachable(job, str(error), now) for job in jobs]
+
+    def _carry_out(self, order: _Order) -> bool:
+        """Carry an order out and tell what it brings; False after a fault of the adapter."""
         try:
             reports = order()
         except ExecutorError as error:
             log.warning("%s could not be asked: %s", self.name, error)
-            return
+            return True
         except Exception:
             # A fault of the adapter must not end this thread: nobody would notice.
             log.exception("%s failed", self.name)
-            return
+            return False
         self._note(reports)
         if reports:
-            self._ready.extend(reports)
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._write_end, b"!")
+            self._tell(reports)
+        return True
+
+    def _tell(self, reports: Sequence[RunReport]) -> None:
+        self._ready.extend(reports)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write_end, b"!")
 
     def _note(self, reports: Sequence[RunReport]) -> Sequence[RunReport]:
         """Remember which jobs live, and their ids."""
@@ -173,3 +244,12 @@ class Watch:
             elif isinstance(report, Ended | Returned):
                 self._jobs.pop(key, None)
         return ()
+
+
+def _returned(job: Job, at: float) -> RunReport:
+    return RunReport(job.key.run, Returned(job.key.task, job.key.attempt, at))
+
+
+def _unreachable(job: Job, message: str, at: float) -> RunReport:
+    end = Ended(job.key.task, job.key.attempt, at, Cause.UNREACHABLE, message=message)
+    return RunReport(job.key.run, end)

@@ -75,7 +75,7 @@ def read_journal(text: bytes) -> JournalFacts:
                     name, at, pid, before, after = rest
                     facts.starts[name] = Start(at, pid, (before, after))
                 case "end":
-                    if len(rest) == 9:
+                    if len(rest) in (9, 10):  # keepers of older releases wrote no process id
                         facts.ends[rest[0]] = ["ended", *rest]
                         facts.intents.setdefault(rest[0], rest[1])
                 case "forget":

@@ -122,8 +122,9 @@ def report_of(message: Sequence[Any], keeper: str, node: str) -> RunReport:
             return RunReport(run, Started(task, attempt, at, f"{keeper}:{rest[0]}", node))
         case "returned":
             return RunReport(run, Returned(task, attempt, at))
-    cause, exit_code, number, cpu_s, peak, started_at, text = rest
+    cause, exit_code, number, cpu_s, peak, started_at, text, *pid = rest
     cause = Cause(cause) if cause else None
     usage = Usage(cpu_s, peak)
-    end = Ended(task, attempt, at, cause, exit_code, number, usage, text, started_at)
+    job_id = f"{keeper}:{pid[0]}" if pid and pid[0] else ""
+    end = Ended(task, attempt, at, cause, exit_code, number, usage, text, started_at, job_id)
     return RunReport(run, end)

@@ -7,10 +7,13 @@ may compare equal; what happens is told by the kind.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from segue.model.states import Cause
 from segue.model.workflow import Growth
+
+if TYPE_CHECKING:
+    from segue.model.run import AttemptRecord
 
 
 class Usage(NamedTuple):
@@ -53,8 +56,9 @@ class Ended(NamedTuple):
     signal: int | None = None
     usage: Usage = NO_USAGE
     message: str = ""
-    #: When it began, for a job whose start nobody has seen.
+    #: When it began and what it was called outside, for a job whose start nobody has seen.
     started_at: float | None = None
+    job_id: str = ""
 
 
 class Returned(NamedTuple):
@@ -117,6 +121,41 @@ class ResumeRun(NamedTuple):
     at: float
 
 
+class UpdateRun(NamedTuple):
+    """A person changes limits of a run; None leaves one as it is.
+
+    `limit` is that of `RunRecord`, and so is `restart_limit`: 0 is without limit, in both.
+    """
+
+    at: float
+    limit: int | None = None
+    restart_limit: int | None = None
+
+
+class ReusedTask(NamedTuple):
+    """A task that need not run: an earlier run has done it, in these attempts.
+
+    `run` is the run that ran it, which may itself be earlier than the one it was found in.
+    """
+
+    task: int
+    run: str
+    attempts: tuple[AttemptRecord, ...]
+
+
+class Reused(NamedTuple):
+    """Tasks of an earlier run still hold; asked for by whoever stored the run."""
+
+    tasks: tuple[ReusedTask, ...]
+    at: float
+
+
+class ClockSetBack(NamedTuple):
+    """The clock of this machine shows an earlier time than it did."""
+
+    at: float
+
+
 JobEvent = Submitted | Started | Ended | Returned | Grown | GrowthFailed
-Command = CancelRun | CancelTask | RetryTasks | PauseRun | ResumeRun
-Event = JobEvent | Command
+Command = CancelRun | CancelTask | RetryTasks | PauseRun | ResumeRun | UpdateRun | Reused
+Event = JobEvent | Command | ClockSetBack

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from segue.model.events import NO_USAGE, Usage
-from segue.model.states import Cause, RunState, TaskState
+from segue.model.states import FINAL, Cause, RunState, TaskState
 from segue.model.workflow import EMPTY, Barrier, Task, Verdict
 
 
@@ -24,12 +24,15 @@ class TaskRecord(NamedTuple):
     failures, losses, restarts
         Attempts counted against the three budgets of `Retry` since the task was
         last retried by a person.
-    refusals
-        Attempts that no executor could take, counted in the same way.
     not_before
         A waiting task may not become ready before this time.
     cancelling
         A person has asked for its end, and its job has not ended yet.
+    refusals
+        Attempts that no executor could take, counted like `failures`.
+    reused_from
+        Id of the run that ran it, where it was taken over from an earlier run; its
+        attempts are those of that run.
     """
 
     state: TaskState = TaskState.WAITING
@@ -41,6 +44,18 @@ class TaskRecord(NamedTuple):
     not_before: float = 0.0
     cancelling: bool = False
     refusals: int = 0
+    reused_from: str = ""
+
+    @property
+    def present_cause(self) -> Cause | None:
+        """Why it is where it is; while another attempt is on its way nothing is known of that.
+
+        Examples
+        --------
+        >>> TaskRecord(TaskState.RUNNING, 2, Cause.EXIT_CODE).present_cause is None
+        True
+        """
+        return self.cause if self.state is TaskState.WAITING or self.state in FINAL else None
 
 
 class AttemptRecord(NamedTuple):
@@ -94,6 +109,19 @@ class RunRecord:
         Absolute path of the folder that the run writes into.
     cancelling
         A person has asked for its end; `state` follows when nothing runs any more.
+    limit
+        At most so many tasks are out at once; 0: no limit.
+    restart_limit
+        How often the restart of a task may run, for all tasks whatever they say
+        themselves; 0: without end, None: as each task says.
+    slots
+        So many local tasks run at once (``-j``) wherever nothing else is said; 0: as
+        many as the machine has processors.
+    continues
+        Id of the run whose tasks this one has taken over; empty: none.
+    reading
+        What the file was read with, as `segue.engine.reading` keeps it; empty where
+        an older Segue has stored the run.
     """
 
     id: str
@@ -115,6 +143,10 @@ class RunRecord:
     tags: Mapping[str, str] = EMPTY
     context: Mapping[str, Any] = EMPTY
     counts: Mapping[str, int] = EMPTY
+    restart_limit: int | None = None
+    slots: int = 0
+    continues: str = ""
+    reading: Mapping[str, Any] = EMPTY
 
 
 #: A node of the graph as it is stored: a task or a barrier.

@@ -90,7 +90,7 @@ OK, BAD, SKIP, CAN = (
 STEPS: Final[frozenset[tuple[TaskState, TaskState]]] = frozenset(
     {
         (W, R),  # needs met, or the delay of a retry is over
-        (W, OK),  # a barrier: nothing to run
+        (W, OK),  # nothing to run (a barrier), or taken over from an earlier run
         (W, SKIP),  # the trigger rule can no longer be met
         (R, W),  # a generator added a need before it started
         (R, SI),  # there is room: intent is stored first

@@ -2,8 +2,8 @@
 
 The contract
 ------------
-*All or nothing.* `create_run` and `commit` either happen whole or not at all. What
-`commit` returned from survives a kill -9 of every process.
+*All or nothing.* `create_run`, with the requests that come with it, and `commit` either
+happen whole or not at all. What `commit` returned from survives a kill -9 of every process.
 
 *One writer.* An engine holds a lease on a run. `commit` with a lease that is no longer
 the run's newest raises `LeaseLostError` and writes nothing.
@@ -35,6 +35,15 @@ from segue.model.run import (
     TaskRecord,
 )
 from segue.model.states import RunState, TaskState
+
+
+class Request(NamedTuple):
+    """A command that is to be stored: for the run of that id."""
+
+    run: str
+    kind: str
+    argument: Mapping[str, Any]
+    at: float
 
 
 class StoredCommand(NamedTuple):
@@ -94,8 +103,17 @@ ALL_TASKS: Final = TaskFilter()
 class Store(Protocol):
     """Keeps runs. The module's docstring is the contract."""
 
-    def create_run(self, run: RunRecord, nodes: Sequence[Node], history: HistoryRecord) -> None:
-        """Store a new run with its tasks and barriers, all waiting."""
+    def create_run(
+        self,
+        run: RunRecord,
+        nodes: Sequence[Node],
+        history: HistoryRecord,
+        requests: Sequence[Request] = (),
+    ) -> None:
+        """Store a new run with its tasks and barriers, all waiting, and requests with it.
+
+        A request may be for the new run or for any other; it is a command from then on.
+        """
         ...
 
     def commit(self, commit: Commit, lease: Lease) -> None:
@@ -148,12 +166,18 @@ class Store(Protocol):
         """Return the ids that begin with `prefix`, newest first."""
         ...
 
-    def runs(self, *, states: Sequence[RunState] = (), limit: int = 0) -> Sequence[RunRecord]:
-        """Return runs, newest first."""
+    def runs(
+        self, *, states: Sequence[RunState] = (), workspace: str = "", limit: int = 0
+    ) -> Sequence[RunRecord]:
+        """Return runs, newest first: all, or those in a state, or that write into a folder."""
         ...
 
     def nodes(self, run: str, wanted: TaskFilter = ALL_TASKS) -> Iterator[StoredNode]:
         """Yield tasks and barriers in the order of their positions."""
+        ...
+
+    def records(self, run: str) -> Iterator[tuple[int, TaskRecord]]:
+        """Yield how far each node has come, by position: what `nodes` says, without the nodes."""
         ...
 
     def attempts(self, run: str, tasks: Sequence[int] = ()) -> Iterator[AttemptRecord]:

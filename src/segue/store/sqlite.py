@@ -25,11 +25,13 @@ from segue.model.run import (
     Lease,
     Node,
     RunRecord,
+    TaskRecord,
 )
 from segue.model.states import RunState, TaskState
 from segue.protocols.store import (
     ALL_TASKS,
     Commit,
+    Request,
     StoredCommand,
     StoredNode,
     TaskFilter,
@@ -40,7 +42,7 @@ from segue.store.file_system import on_network
 #: A writer waits so long for another one before it gives up; shorter than a lease lasts,
 #: so that an engine behind a long lock still hears its user.
 BUSY_TIMEOUT_S: Final = 8.0
-MIGRATIONS: Final = ("0001_first.sql",)
+MIGRATIONS: Final = ("0001_first.sql", "0002_reuse.sql")
 _NO_LIMIT: Final = -1
 
 
@@ -142,8 +144,14 @@ class SqliteStore:
 
     # Writing -----------------------------------------------------------------
 
-    def create_run(self, run: RunRecord, nodes: Sequence[Node], history: HistoryRecord) -> None:
-        """Store a new run with its tasks and barriers, all waiting."""
+    def create_run(
+        self,
+        run: RunRecord,
+        nodes: Sequence[Node],
+        history: HistoryRecord,
+        requests: Sequence[Request] = (),
+    ) -> None:
+        """Store a new run with its tasks and barriers, all waiting, and requests with it."""
         with self._transaction():
             cursor = self._base.execute(_query("insert_run"), rows.run_row(run))
             number = int(cursor.lastrowid or 0)
@@ -152,6 +160,9 @@ class SqliteStore:
                 (rows.node_row(number, at, node) for at, node in enumerate(nodes)),
             )
             self._base.execute(_query("insert_history"), rows.history_row(number, history))
+            for each in requests:
+                about = number if each.run == run.id else self._number(each.run)
+                self._put(about, each)
         self._numbers[run.id] = number
 
     def commit(self, commit: Commit, lease: Lease) -> None:
@@ -279,9 +290,11 @@ class SqliteStore:
     def put_command(self, run: str, kind: str, argument: Mapping[str, Any], at: float) -> int:
         """Store a request for the engine that owns, or will own, the run; return its id."""
         with self._transaction():
-            row = (self._number(run), kind, rows.json_text(argument), at)
-            cursor = self._base.execute(_query("insert_command"), row)
-            return int(cursor.lastrowid or 0)
+            return self._put(self._number(run), Request(run, kind, argument, at))
+
+    def _put(self, number: int, request: Request) -> int:
+        row = (number, request.kind, rows.json_text(request.argument), request.at)
+        return int(self._base.execute(_query("insert_command"), row).lastrowid or 0)
 
     def commands(self, runs: Sequence[str]) -> Sequence[StoredCommand]:
         """Return the requests that have not been taken, oldest first."""
@@ -307,8 +320,14 @@ class SqliteStore:
             found = self._base.execute(_query("select_run_ids"), (len(prefix), prefix))
             return [row[0] for row in found]
 
-    def runs(self, *, states: Sequence[RunState] = (), limit: int = 0) -> Sequence[RunRecord]:
+    def runs(
+        self, *, states: Sequence[RunState] = (), workspace: str = "", limit: int = 0
+    ) -> Sequence[RunRecord]:
         """Return runs, newest first."""
+        if workspace:
+            query = _query("select_runs_of_workspace")
+            found = self._records(query, (workspace, _NO_LIMIT if states else limit or _NO_LIMIT))
+            return [run for run in found if not states or run.state in states][: limit or None]
         if states:
             wanted = json.dumps([state.value for state in states])
             return self._records(_query("select_runs_by_state"), (wanted, limit or _NO_LIMIT))
@@ -326,6 +345,13 @@ class SqliteStore:
             for row in self._base.execute(query, values):
                 node = rows.node_of(row[1], row[2])
                 yield StoredNode(row[0], node, rows.task_record(row[3:]))
+
+    def records(self, run: str) -> Iterator[tuple[int, TaskRecord]]:
+        """Yield how far each node has come, by position."""
+        number = self._number(run)
+        with _reported(self.path):
+            for row in self._base.execute(_query("select_records"), (number,)):
+                yield row[0], rows.task_record(row[1:])
 
     def attempts(self, run: str, tasks: Sequence[int] = ()) -> Iterator[AttemptRecord]:
         """Yield attempts by task position and number."""
@@ -372,7 +398,8 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
         values += [wanted.template, wanted.template]
     columns = (
         "position, barrier, definition, "
-        "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals"
+        "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals, "
+        "reused_from"
     )
     values.append(wanted.limit or _NO_LIMIT)
     return (

@@ -64,15 +64,28 @@ def run_row(run: RunRecord) -> tuple[Any, ...]:
         _encode(run.tags),
         _encode(run.context),
         _encode(run.counts),
+        run.restart_limit,
+        run.slots,
+        run.continues,
+        # What a person typed may hold bytes that are no text; here they are escaped.
+        json.dumps(run.reading),
     )
 
 
 def run_change(run: RunRecord, number: int) -> tuple[Any, ...]:
     """Return the row that `update_run` takes."""
-    counts = _encode(run.counts)
-    cancelling = int(run.cancelling)
-    state = run.state.value
-    return (state, run.started_at, run.ended_at, run.priority, cancelling, counts, number)
+    return (
+        run.state.value,
+        run.started_at,
+        run.ended_at,
+        run.priority,
+        int(run.cancelling),
+        _encode(run.counts),
+        run.limit,
+        run.restart_limit,
+        run.slots,
+        number,
+    )
 
 
 def run_record(row: sqlite3.Row) -> RunRecord:
@@ -97,6 +110,10 @@ def run_record(row: sqlite3.Row) -> RunRecord:
         tags=json.loads(row["tags"]),
         context=json.loads(row["context"]),
         counts=json.loads(row["counts"]),
+        restart_limit=row["restart_limit"],
+        slots=row["slots"],
+        continues=row["continues"],
+        reading=json.loads(row["reading"]),
     )
 
 
@@ -123,13 +140,13 @@ def node_of(barrier: int, definition: str) -> Node:
 
 def task_row(record: TaskRecord) -> tuple[Any, ...]:
     """Return the columns that `update_node` sets."""
-    state, *plain, cancelling, refusals = record
-    return (state.value, *plain, int(cancelling), refusals)
+    state, *plain, cancelling, refusals, reused_from = record
+    return (state.value, *plain, int(cancelling), refusals, reused_from)
 
 
 def task_record(row: tuple[Any, ...]) -> TaskRecord:
-    """Return the record of the columns from `state` to `refusals`."""
-    state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals = row
+    """Return the record of the columns from `state` to `reused_from`."""
+    state, attempt, cause, failures, losses, restarts, not_before, cancelling, *rest = row
     return TaskRecord(
         _STATES[state],
         attempt,
@@ -139,7 +156,7 @@ def task_record(row: tuple[Any, ...]) -> TaskRecord:
         restarts,
         not_before,
         bool(cancelling),
-        refusals,
+        *rest,
     )
 
 

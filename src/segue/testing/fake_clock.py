@@ -1,10 +1,10 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that stands still until a test moves it, forwards or, as real ones may, back."""
 
 from __future__ import annotations
 
 
 class FakeClock:
-    """Fulfils `segue.protocols.clock.Clock`; only `advance` moves it.
+    """Fulfils `segue.protocols.clock.Clock`; only `advance` and `set_back` move it.
 
     Examples
     --------
@@ -22,7 +22,7 @@ class FakeClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass; time never goes back.
+        """Let `seconds` pass.
 
         Raises
         ------
@@ -32,3 +32,7 @@ class FakeClock:
         if seconds < 0:
             raise ValueError(f"time cannot go back by {-seconds} s")
         self._now += seconds
+
+    def set_back(self, seconds: float) -> None:
+        """Show an earlier time, as when somebody corrects the clock of a machine."""
+        self._now -= seconds

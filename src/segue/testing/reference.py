@@ -7,7 +7,7 @@ property tests hold one against the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from segue.engine.draft import is_waiting_for_needs
 from segue.engine.live_run import LiveRun
@@ -54,6 +54,26 @@ def ends_of(run: LiveRun, position: int) -> list[bool | None]:
     return ends
 
 
+def reusable(run: LiveRun, wanted: Collection[int]) -> set[int]:
+    """Return which of the wanted tasks a run that has not begun can take over.
+
+    Those whose needs all succeed by being taken over too, if their rule then lets them start.
+    """
+    good: set[int] = set()
+    while True:
+        more = {
+            position
+            for position, node in enumerate(run.nodes)
+            if position not in good
+            and (isinstance(node, Barrier) or position in wanted)
+            and all(run.index[need] in good for need in node.needs)
+            and may_start(rule_of(node), [True] * len(node.needs))
+        }
+        if not more:
+            return {position for position in good if isinstance(run.nodes[position], Task)}
+        good |= more
+
+
 def violations(run: LiveRun) -> Iterator[str]:
     """Yield each way in which a run between two events is not as it must be."""
     for position, (node, record) in enumerate(zip(run.nodes, run.records, strict=True)):
@@ -68,6 +88,10 @@ def violations(run: LiveRun) -> Iterator[str]:
             yield f"{node.name} is {record.state} without an attempt"
         if record.state not in OUTSIDE and position in run.attempts:
             yield f"{node.name} is {record.state} with an open attempt"
+        if record.reused_from and record.state is not TaskState.SUCCEEDED:
+            yield f"{node.name} was taken over, and yet is {record.state}"
+        if record.reused_from and not all(ends_of(run, position)):
+            yield f"{node.name} was taken over, though not all of its needs have succeeded"
     yield from _wrong_counts(run)
     yield from _wrong_end(run)
 

@@ -32,7 +32,7 @@ from segue.model.workflow import (
     TriggerRule,
     Verdict,
 )
-from segue.protocols.store import Commit, Store, StoredNode, TaskFilter
+from segue.protocols.store import Commit, Request, Store, StoredNode, TaskFilter
 
 Reopen = Callable[[], Store]
 
@@ -77,6 +77,10 @@ def example_run(run: str = "study-1", **changes: object) -> RunRecord:
         tags={"name": "x"},
         context={"parameters": {"X": [1, 2]}},
         counts={"waiting": 2},
+        restart_limit=0,
+        slots=3,
+        continues="study-0",
+        reading={"path": "f.json", "options": {"hashws": True}, "facts": {"odd": "\udcff"}},
     )
     return replace(record, **changes)  # type: ignore[arg-type]
 
@@ -140,7 +144,44 @@ class StoreSuite:
         assert [run.id for run in store.runs(limit=1)] == ["b-2"]
         assert [run.id for run in store.runs(states=[RunState.FAILED])] == ["a-1"]
 
-    def test_runs_are_found_by_the_beginning_of_their_id(self, created: Store) -> None:
+    def test_runs_are_found_by_their_workspace(self, store: Store) -> None:
+        """Newest first, by state and with a limit, too."""
+        for name, workspace in (("a-1", "/one"), ("b-2", "/two"), ("c-3", "/one")):
+            run = example_run(name, workspace=workspace)
+            store.create_run(run, [], HistoryRecord(1, 0.0, "run"))
+
+        assert [run.id for run in store.runs(workspace="/one")] == ["c-3", "a-1"]
+        assert [run.id for run in store.runs(workspace="/one", limit=1)] == ["c-3"]
+        assert list(store.runs(workspace="/one", states=[RunState.PAUSED])) == []
+        assert list(store.runs(workspace="/on")) == []
+
+    def test_requests_are_stored_with_the_run_that_they_come_with(
+        self, created: Store, reopen: Reopen
+    ) -> None:
+        """For the new run and for an old one, in order."""
+        requests = [
+            Request("b-2", "reuse", {"run": "study-1", "tasks": ["a_1"]}, 3.0),
+            Request("study-1", "cancel", {"reason": "continued"}, 3.0),
+        ]
+
+        created.create_run(example_run("b-2"), NODES, HistoryRecord(1, 0.0, "run"), requests)
+
+        found = reopen().commands(["study-1", "b-2"])
+        assert [Request(*each[1:3], dict(each.argument), each.at) for each in found] == requests
+
+    def test_a_run_is_not_stored_without_its_requests(self, created: Store) -> None:
+        """One that cannot be stored, for there is no such run, lets nothing be stored."""
+        requests = [Request("b-2", "reuse", {}, 3.0), Request("nope", "cancel", {}, 3.0)]
+
+        with pytest.raises(NotFoundError):
+            created.create_run(example_run("b-2"), NODES, HistoryRecord(1, 0.0, "run"), requests)
+
+        assert created.run("b-2") is None
+        assert list(created.commands(["study-1"])) == []
+        created.create_run(example_run("b-2"), NODES, HistoryRecord(1, 0.0, "run"), requests[:1])
+        assert [each.kind for each in created.commands(["b-2"])] == ["reuse"]
+
+    def test_runs_are_found_by_the_the_beginning_of_their_id(self, created: Store) -> None:
         """A sign that SQL has a use for is only a sign."""
         assert list(created.find_runs("stu")) == ["study-1"]
         assert list(created.find_runs("%")) == []
@@ -161,8 +202,9 @@ class StoreSuite:
             0, 1, TaskState.FAILED, "local", "/work/a.1", "77", "host", Cause.SIGNAL, None, 9,
             1.0, 2.0, 3.0, Usage(0.5, 4096), "killed", True,
         )  # fmt: skip
-        record = TaskRecord(TaskState.FAILED, 1, Cause.SIGNAL, 1, 2, 3, 4.5, True, 6)
+        record = TaskRecord(TaskState.FAILED, 1, Cause.SIGNAL, 1, 2, 3, 4.5, True, 6, "old-1")
         ended = example_run(state=RunState.FAILED, ended_at=9.0, counts={"failed": 1})
+        ended = replace(ended, limit=9, restart_limit=None, slots=1)
         lines = [
             HistoryRecord(2, 1.0, "step", 0, 1, "waiting", "ready"),
             HistoryRecord(3, 1.0, "remark", detail="x"),
@@ -181,6 +223,7 @@ class StoreSuite:
 
         seen = reopen()
         assert next(iter(seen.nodes("study-1"))).record == record
+        assert list(seen.records("study-1")) == [(0, record), (1, TaskRecord()), (2, TaskRecord())]
         assert list(seen.attempts("study-1")) == [attempt]
         assert list(seen.history("study-1", after=1)) == lines
         assert seen.run("study-1") == ended

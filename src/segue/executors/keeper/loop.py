@@ -276,7 +276,7 @@ class Keeper:
         cpu_s, peak = job.result[1:] if job.result else (None, None)
         at = time.time()
         record = ["ended", job.name, at, cause, exit_code, number, cpu_s, peak, job.started_at]
-        record.append(message)
+        record += [message, job.pid]
         self.ended[job.name] = record
         self.journal.add("end", *record[1:])
         del self.jobs[job.name]

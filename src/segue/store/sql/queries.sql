@@ -3,11 +3,13 @@
 --: insert_run
 INSERT INTO runs (
     id, workflow, dialect, state, source, directory, workspace, created_at, started_at,
-    ended_at, verdict, task_limit, pool, priority, cancelling, description, tags, context, counts
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ended_at, verdict, task_limit, pool, priority, cancelling, description, tags, context, counts,
+    restart_limit, slots, continues, reading
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 --: update_run
-UPDATE runs SET state = ?, started_at = ?, ended_at = ?, priority = ?, cancelling = ?, counts = ?
+UPDATE runs SET state = ?, started_at = ?, ended_at = ?, priority = ?, cancelling = ?, counts = ?,
+    task_limit = ?, restart_limit = ?, slots = ?
 WHERE number = ?
 
 --: select_run
@@ -22,6 +24,9 @@ SELECT * FROM runs ORDER BY number DESC LIMIT ?
 --: select_runs_by_state
 SELECT * FROM runs WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number DESC LIMIT ?
 
+--: select_runs_of_workspace
+SELECT * FROM runs WHERE workspace = ? ORDER BY number DESC LIMIT ?
+
 --: select_run_ids
 SELECT id FROM runs WHERE substr(id, 1, ?) = ? ORDER BY number DESC
 
@@ -30,7 +35,7 @@ INSERT INTO nodes (run, position, name, template, barrier, definition) VALUES (?
 
 --: update_node
 UPDATE nodes SET state = ?, attempt = ?, cause = ?, failures = ?, losses = ?, restarts = ?,
-    not_before = ?, cancelling = ?, refusals = ?
+    not_before = ?, cancelling = ?, refusals = ?, reused_from = ?
 WHERE run = ? AND position = ? AND state = ?
 
 --: select_definition
@@ -52,6 +57,11 @@ ON CONFLICT (run, task, number) DO UPDATE SET
 
 --: delete_attempt
 DELETE FROM attempts WHERE run = ? AND task = ? AND number = ?
+
+--: select_records
+SELECT position, state, attempt, cause, failures, losses, restarts, not_before, cancelling,
+    refusals, reused_from
+FROM nodes WHERE run = ? ORDER BY position
 
 --: select_attempts
 SELECT * FROM attempts WHERE run = ? ORDER BY task, number

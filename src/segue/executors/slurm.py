@@ -1,0 +1,406 @@
+"""The Slurm executor: jobs through sbatch, watched by squeue, sacct and records of their own.
+
+This module owns the bookkeeping between the executor's contract and Slurm. What is said to
+Slurm's programs is in `slurm_text` and `slurm_request`, who runs them in `slurm_commands`,
+how jobs go out in `slurm_outbox`, and what an answer means for a job in `slurm_judge`.
+
+How a job is found again: its comment in Slurm begins with ``<name>@<ticket>``, and before
+sbatch is called a journal on disk says which ticket is whose (`batch_journal`). Why none
+runs twice: a job begins only by taking its ticket, and an engine that gives a submission
+up takes the ticket first (`batch_records`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from segue.executors import batch_files, batch_reports
+from segue.executors.batch_bell import Bells
+from segue.executors.batch_journal import Journal
+from segue.executors.slurm_commands import SlurmCommands
+from segue.executors.slurm_find import Finder
+from segue.executors.slurm_judge import Verdict, judge
+from segue.executors.slurm_options import OptionError
+from segue.executors.slurm_outbox import Handed, Outbox
+from segue.executors.slurm_request import request_of
+from segue.executors.slurm_settings import Settings, settings_of
+from segue.executors.slurm_states import meaning_of
+from segue.executors.slurm_text import Listing, Row
+from segue.executors.slurm_tracked import Tracked, match_tickets
+from segue.model.errors import ExecutorError
+from segue.model.events import Ended, Returned, Started
+from segue.model.states import Cause
+from segue.protocols.executor import Capabilities, Job, JobKey, RunReport
+
+log = logging.getLogger("segue.slurm")
+
+#: Slurm is asked less often when nothing changes for long, but this often.
+SLOWEST_POLL_S: Final = 15.0
+#: The pause between two polls is a part of the time since something last changed.
+_PART_OF_QUIET: Final = 1 / 20
+#: When a job's end is known and its cause is not, Slurm is asked again after this.
+_SOON_S: Final = 0.25
+#: A job that lives on after a cancel is cancelled again.
+_CANCEL_AGAIN_S: Final = 30.0
+
+
+def open_slurm(state_dir: Path, *, settings: Settings | None = None) -> SlurmExecutor:
+    """Return a Slurm executor that keeps its journals under `state_dir`.
+
+    Raises
+    ------
+    UserError
+        If a setting in the environment is not one.
+    """
+    return SlurmExecutor(state_dir, SlurmCommands(), settings or settings_of(os.environ))
+
+
+class SlurmExecutor:
+    """Runs jobs on a Slurm cluster; fulfils `segue.protocols.executor.Executor`.
+
+    It must be asked (`poll`); `due_s` says when that is worth while.
+    """
+
+    name = "slurm"
+
+    def __init__(self, state_dir: Path, commands: SlurmCommands, settings: Settings) -> None:
+        self._state = state_dir.resolve()
+        self._commands = commands
+        self._settings = settings
+        self._journal = Journal(self._state)
+        self._bells = Bells()
+        self._outbox = Outbox(commands, self._journal, arrays=settings.arrays)
+        self._tracked: dict[JobKey, Tracked] = {}
+        self._news: list[RunReport] = []
+        self._soon_s = _SOON_S
+        self._changed_at = time.monotonic()
+        self._ask_at = 0.0
+        self._warned: set[str] = set()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As many as Slurm takes; it must be polled."""
+        return Capabilities(slots=None, poll_interval_s=self._settings.poll_s)
+
+    def due_s(self) -> float:
+        """Return in how many seconds a poll is worth while; cheap to ask."""
+        if self._news or self._bells.rung():
+            return 0.0
+        asking = self._ask_at - time.monotonic() if self._tracked else float("inf")
+        return max(0.0, min(asking, self._outbox.due_s()))
+
+    def submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
+        """Take the jobs in, and hand the first of them to Slurm; `poll` goes on with the rest."""
+        requests = []
+        for job in jobs:
+            if job.key in self._tracked or self._outbox.holds(job.key):
+                continue
+            answer = batch_reports.answer_at_once(job, time.time(), self.name)
+            if answer:
+                self._news.append(answer)
+                continue
+            try:
+                requests.append(request_of(job))
+            except OptionError as error:
+                now = time.time()
+                self._news.append(batch_reports.ended(job.key, now, Cause.REFUSED, str(error)))
+        self._outbox.put(requests)
+        self._send()
+        return self._take_news()
+
+    def poll(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
+        """Return what has changed; Slurm is asked only when it is time to.
+
+        Raises
+        ------
+        ExecutorError
+            If Slurm does not answer, and nothing else has changed.
+        """
+        self._hear_bells()
+        self._send()
+        if self._tracked and time.monotonic() >= self._ask_at:
+            try:
+                self._ask()
+            except ExecutorError as error:
+                # Asked again later; what is known by other ways is not held back.
+                self._ask_at = time.monotonic() + self._interval_s()
+                if not self._news:
+                    raise
+                log.warning("%s", error)
+        return self._take_news()
+
+    def cancel(self, jobs: Mapping[JobKey, str]) -> None:
+        """Cancel the jobs, all in one call; what Slurm does not have yet ends here.
+
+        Raises
+        ------
+        ExecutorError
+            If Slurm cannot be reached; the cancel is tried again with the next polls.
+        """
+        now = time.time()
+        for key in self._outbox.take_out(jobs):
+            self._report(batch_reports.ended(key, now, Cause.CANCELLED))
+        ids = []
+        for key, job_id in jobs.items():
+            tracked = self._tracked.get(key)
+            if tracked is None:
+                ids += [job_id] if job_id else []
+                continue
+            tracked.cancelled_at = time.monotonic()
+            if not tracked.job_id and tracked.take_back():
+                self._report(batch_reports.ended(key, now, Cause.CANCELLED))
+            elif tracked.job_id:
+                ids.append(tracked.job_id)
+        self._ask_soon()
+        if ids:
+            try:
+                self._commands.cancel(ids)
+            except ExecutorError:
+                for key in jobs.keys() & self._tracked.keys():
+                    self._tracked[key].cancelled_at = 0.0
+                raise
+
+    def recall(self) -> None:
+        """Give back what has not been handed to Slurm."""
+        now = time.time()
+        self._news += [batch_reports.returned(key, now) for key in self._outbox.clear()]
+
+    def find(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
+        """Say of each job what became of it; follow from now on those that live.
+
+        Raises
+        ------
+        ExecutorError
+            If Slurm cannot be asked now, or its answer cannot be read.
+        """
+        reports = []
+        finder = Finder(self._state, self._commands)
+        for report, tracked in finder.find(jobs, self._tracked):
+            reports.append(report)
+            if tracked is not None:
+                self._tracked[tracked.key] = tracked
+                self._bells.watch(tracked.bell)
+        self._ask_soon()
+        return reports
+
+    def forget(self, jobs: Sequence[JobKey]) -> None:
+        """Drop what the journal knows of these jobs; the records stay in their folders."""
+        self._journal.forget(key.name for key in jobs)
+
+    def fileno(self) -> int:
+        """Return -1: it does not tell by itself."""
+        return -1
+
+    def collect(self) -> Sequence[RunReport]:
+        """Return what `poll` has not: nothing."""
+        return []
+
+    def close(self) -> None:
+        """Let go; what Slurm has goes on."""
+        self._outbox.close()
+        self._journal.close()
+
+    # Out -----------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        if self._outbox.due_s() > 0:
+            return
+        sent = self._outbox.send(others=bool(self._tracked))
+        for report in sent.ends:
+            self._report(report)
+        for handed in sent.handed:
+            self._follow(handed)
+
+    def _follow(self, handed: Handed) -> None:
+        request, intent = handed
+        self._bells.watch(intent.bell)
+        tracked = Tracked(request.job.key, intent, batch_files.program_of(request.job.action))
+        if not self._tracked:
+            self._changed_at = time.monotonic()
+            self._ask_at = self._changed_at + self._settings.poll_s
+        self._tracked[tracked.key] = tracked
+        if intent.job_id:
+            self._news.append(batch_reports.submitted(tracked.key, time.time(), intent.job_id))
+        else:
+            tracked.unsure_since = time.monotonic()
+            self._ask_soon()
+
+    # In ------------------------------------------------------------------------------
+
+    def _hear_bells(self) -> None:
+        """Look at the records of the jobs that have rung; ask Slurm only if they do not say all."""
+        if not self._bells.rung():
+            return
+        by_name = {key.name: key for key in self._tracked}
+        for name in self._bells.names() & by_name.keys():
+            tracked = self._tracked[by_name[name]]
+            tracked.read_records()
+            self._learn_id(tracked, tracked.begun.job_id if tracked.begun else "")
+            verdict = self._judge(tracked, None, asked=False)
+            self._carry_out(tracked, verdict)
+
+    def _ask(self) -> None:
+        """Ask squeue once, and sacct once for what squeue does not know."""
+        unnamed = [tracked for tracked in self._tracked.values() if not tracked.job_id]
+        ids = [] if unnamed else [tracked.job_id for tracked in self._tracked.values()]
+        listing = self._commands.list_jobs(ids)
+        self._warn_of(listing)
+        for tracked, job_id in match_tickets(unnamed, listing.rows.values()):
+            self._learn_id(tracked, job_id)
+        asks_again = False
+        missing: list[Tracked] = []
+        for tracked in list(self._tracked.values()):
+            row = listing.rows.get(tracked.job_id)
+            if row is None and listing.unreadable:
+                continue  # its line may be one of those
+            tracked.listed(row)
+            if not tracked.job_id:
+                self._look_for(tracked)
+                continue
+            verdict = self._judge(tracked, row, asked=True)
+            if verdict.ask_accounts:
+                missing.append(tracked)
+            else:
+                asks_again |= self._carry_out(tracked, verdict)
+                self._cancel_again(tracked)
+        if missing:
+            asks_again |= self._ask_accounts(missing)
+        self._schedule(asks_again)
+
+    def _ask_accounts(self, missing: Sequence[Tracked]) -> bool:
+        try:
+            accounts = self._commands.account([tracked.job_id for tracked in missing])
+        except ExecutorError as error:
+            log.warning("%s", error)
+            return False
+        if accounts:
+            self._warn_of(accounts)
+        asks_again = False
+        for tracked in missing:
+            row = accounts.rows.get(tracked.job_id) if accounts else None
+            if row is None and accounts and accounts.unreadable:
+                continue
+            verdict = self._judge(tracked, None, asked=True, accounted=row, asked_accounts=True)
+            asks_again |= self._carry_out(tracked, verdict)
+        return asks_again
+
+    def _judge(
+        self,
+        tracked: Tracked,
+        row: Row | None,
+        *,
+        asked: bool,
+        accounted: Row | None = None,
+        asked_accounts: bool = False,
+    ) -> Verdict:
+        facts = tracked.facts(row, asked, accounted, asked_accounts)
+        return judge(facts, time.time(), self._settings.patience)
+
+    def _carry_out(self, tracked: Tracked, verdict: Verdict) -> bool:
+        """Do what a verdict says; return whether Slurm is to be asked again soon."""
+        if verdict.report:
+            self._report(verdict.report)
+        if verdict.lost:
+            self._lose(tracked)
+        if verdict.ask:
+            self._ask_soon()
+        return verdict.ask
+
+    def _look_for(self, tracked: Tracked) -> None:
+        """Nobody knows whether Slurm has the job: when it stays unknown, take it back."""
+        if time.monotonic() - tracked.unsure_since <= self._settings.unsure_s:
+            self._ask_soon()
+            return
+        if tracked.take_back():
+            text = "sbatch has not answered, and Slurm does not know the job"
+            now = time.time()
+            self._report(batch_reports.ended(tracked.key, now, Cause.UNREACHABLE, text))
+        else:
+            self._learn_id(tracked, tracked.begun.job_id if tracked.begun else "")
+
+    def _learn_id(self, tracked: Tracked, job_id: str) -> None:
+        if tracked.job_id or not job_id:
+            return
+        tracked.intent = tracked.intent._replace(job_id=job_id)
+        self._journal.name({tracked.key.name: job_id})
+        tracked.name_output()
+        self._report(batch_reports.submitted(tracked.key, time.time(), job_id))
+
+    def _lose(self, tracked: Tracked) -> None:
+        """Stop whatever may be left of a job, then call it lost."""
+        tracked.take_back()
+        try:
+            self._commands.cancel([tracked.job_id])
+        except ExecutorError as error:
+            log.warning("%s", error)
+            return
+        text = (
+            f"neither squeue nor sacct knows job {tracked.job_id}, and it has left no exit record"
+        )
+        now = time.time()
+        started_at = tracked.begun.at if tracked.begun else None
+        self._report(
+            batch_reports.ended(
+                tracked.key, now, Cause.LOST, text, started_at=started_at, job_id=tracked.job_id
+            )
+        )
+
+    def _cancel_again(self, tracked: Tracked) -> None:
+        if tracked.key not in self._tracked or tracked.cancelled_at is None:
+            return
+        if time.monotonic() - tracked.cancelled_at > _CANCEL_AGAIN_S:
+            tracked.cancelled_at = time.monotonic()
+            self._commands.cancel([tracked.job_id])
+
+    def _report(self, report: RunReport) -> None:
+        """Put a report among the news, and keep the books by it."""
+        key = JobKey(report.run, report.report.task, report.report.attempt)
+        self._news.append(report)
+        self._changed_at = time.monotonic()
+        tracked = self._tracked.get(key)
+        if isinstance(report.report, Started) and tracked:
+            tracked.told_started = True
+        elif isinstance(report.report, Ended | Returned):
+            self._tracked.pop(key, None)
+            self._outbox.release()
+
+    def _take_news(self) -> Sequence[RunReport]:
+        news, self._news = self._news, []
+        return news
+
+    # When ----------------------------------------------------------------------------
+
+    def _interval_s(self) -> float:
+        quiet_s = time.monotonic() - self._changed_at
+        poll_s = self._settings.poll_s
+        return min(max(poll_s, quiet_s * _PART_OF_QUIET), max(poll_s, SLOWEST_POLL_S))
+
+    def _schedule(self, soon: bool) -> None:
+        now = time.monotonic()
+        if soon:
+            self._ask_at = now + min(self._soon_s, self._settings.poll_s)
+            # A job may take minutes to complete; nobody is helped by hundreds of questions.
+            self._soon_s = min(self._soon_s * 1.5, SLOWEST_POLL_S)
+        else:
+            self._soon_s = _SOON_S
+            self._ask_at = now + self._interval_s()
+
+    def _ask_soon(self) -> None:
+        self._ask_at = min(self._ask_at, time.monotonic() + min(_SOON_S, self._settings.poll_s))
+
+    def _warn_of(self, listing: Listing) -> None:
+        for line in listing.unreadable:
+            self._warn_once("a line of Slurm's answer cannot be read: %r", line[:200])
+        for row in listing.rows.values():
+            if meaning_of(row.state) is None:
+                self._warn_once("Slurm has a state that we do not know: %s", row.state)
+
+    def _warn_once(self, text: str, value: str) -> None:
+        if value not in self._warned and len(self._warned) < 1000:
+            self._warned.add(value)
+            log.warning(text, value)

@@ -1,0 +1,176 @@
+"""Speaks to Slurm's programs: sbatch, squeue, sacct, scancel, scontrol. Acts, decides nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from segue.executors import slurm_text
+from segue.executors.batch_command import Answer, NoAnswerError, run
+from segue.executors.slurm_text import Listing, Refusal
+from segue.model.errors import ExecutorError
+
+#: sbatch waits itself while a controller is busy; its own limit is 10 to 100 s.
+SBATCH_LIMIT_S: Final = 120.0
+ASK_LIMIT_S: Final = 60.0
+#: Arguments of one command stay far below what the kernel takes (128 KiB for one of them).
+_IDS_A_COMMAND: Final = 1000
+#: Variables of sbatch that would change what we asked for.
+_SBATCH_VARIABLES: Final = frozenset(
+    {"SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_TEST_ONLY", "SBATCH_WAIT", "SBATCH_REQUEUE"}
+)
+#: Of the variables that Slurm gives to jobs, these are about the cluster. The others are
+#: about the job that we may run in ourselves, and a job submitted with them would take
+#: them for its own.
+_OF_THE_CLUSTER: Final = frozenset({"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"})
+
+
+class Submission(NamedTuple):
+    """What became of a submission: an id, or why there is none and Slurm's words."""
+
+    job_id: str = ""
+    refusal: Refusal | None = None
+    message: str = ""
+
+
+def missing_program() -> str:
+    """Return the name of a program of Slurm that is not on the PATH; empty: all are there."""
+    for name in ("sbatch", "squeue", "scancel"):
+        if shutil.which(name) is None:
+            return name
+    return ""
+
+
+class SlurmCommands:
+    """The programs, as they are found on the PATH. Each call is counted in `calls`."""
+
+    def __init__(
+        self, *, sbatch_limit_s: float = SBATCH_LIMIT_S, ask_limit_s: float = ASK_LIMIT_S
+    ) -> None:
+        self._sbatch_limit_s = sbatch_limit_s
+        self._ask_limit_s = ask_limit_s
+        self._array_size: int | None = None
+        self.calls: dict[str, int] = {}
+
+    def submit(self, words: Sequence[str]) -> Submission:
+        """Run an sbatch command; return the id, or why there is none."""
+        self._count("sbatch")
+        try:
+            answer = run(words, limit_s=self._sbatch_limit_s, environment=job_environment())
+        except NoAnswerError as error:
+            return Submission(refusal=Refusal.UNSURE, message=str(error))
+        except ExecutorError as error:
+            return Submission(refusal=_unstarted(error), message=str(error))
+        job_id = slurm_text.read_sbatch(answer.output)
+        if job_id and answer.code == 0:
+            return Submission(job_id)
+        if answer.code == 0:
+            message = f"sbatch has printed no job id, but {answer.said!r}"
+            return Submission(refusal=Refusal.UNSURE, message=message)
+        if answer.code < 0:
+            message = f"sbatch was ended by signal {-answer.code}"
+            return Submission(refusal=Refusal.UNSURE, message=message)
+        return Submission(refusal=slurm_text.refusal_of(answer.errors), message=answer.said)
+
+    def list_jobs(self, job_ids: Iterable[str] = ()) -> Listing:
+        """Return what squeue says of the jobs; without ids, of all jobs of this user.
+
+        Raises
+        ------
+        ExecutorError
+            If it does not answer.
+        """
+        answer = self._ask(slurm_text.squeue_command(job_ids, str(os.getuid())))
+        if answer.code == 0:
+            return slurm_text.read_squeue(answer.output)
+        if slurm_text.is_unknown_job(answer.errors):
+            return Listing({})
+        raise ExecutorError(f"squeue has failed: {answer.said}")
+
+    def account(self, job_ids: Sequence[str]) -> Listing | None:
+        """Return what sacct says of the jobs; None where no accounts are kept.
+
+        Raises
+        ------
+        ExecutorError
+            If it does not answer.
+        """
+        if shutil.which("sacct") is None:
+            return None
+        rows: dict[str, slurm_text.Row] = {}
+        unreadable: tuple[str, ...] = ()
+        for ids in _parts(job_ids):
+            answer = self._ask(slurm_text.sacct_command(ids))
+            if slurm_text.is_without_accounting(answer.errors):
+                return None
+            if answer.code != 0:
+                raise ExecutorError(f"sacct has failed: {answer.said}")
+            part = slurm_text.read_sacct(answer.output)
+            rows |= part.rows
+            unreadable += part.unreadable
+        return Listing(rows, unreadable)
+
+    def cancel(self, job_ids: Sequence[str]) -> None:
+        """Ask for the end of the jobs.
+
+        Raises
+        ------
+        ExecutorError
+            If Slurm cannot be reached.
+        """
+        for ids in _parts(job_ids):
+            answer = self._ask(slurm_text.scancel_command(ids))
+            # Ended ones among them are no fault; scancel says so and goes on.
+            if answer.code != 0 and not slurm_text.is_unknown_job(answer.errors):
+                raise ExecutorError(f"scancel has failed: {answer.said}")
+
+    def array_size(self) -> int:
+        """Return how many elements an array may have; 0: nobody knows. Asked once."""
+        if self._array_size is None:
+            try:
+                answer = self._ask(["scontrol", "show", "config"])
+            except ExecutorError:
+                return 0
+            if answer.code != 0:
+                return 0
+            self._array_size = slurm_text.read_array_size(answer.output)
+        return self._array_size
+
+    def _ask(self, words: Sequence[str]) -> Answer:
+        self._count(words[0])
+        return run(words, limit_s=self._ask_limit_s, environment=_asking_environment())
+
+    def _count(self, program: str) -> None:
+        self.calls[program] = self.calls.get(program, 0) + 1
+
+
+def _unstarted(error: ExecutorError) -> Refusal:
+    """A command line that the kernel refuses is wrong for ever; a missing program may come back."""
+    too_long = "Argument list too long" in str(error) or "null" in str(error)
+    return Refusal.FOR_EVER if too_long else Refusal.NOT_NOW
+
+
+def _parts(job_ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (job_ids[at : at + _IDS_A_COMMAND] for at in range(0, len(job_ids), _IDS_A_COMMAND))
+
+
+def job_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment that sbatch runs in, which jobs inherit."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _SBATCH_VARIABLES
+        and (not name.startswith(("SLURM_", "SLURMD_")) or name in _OF_THE_CLUSTER)
+    }
+
+
+def _asking_environment() -> dict[str, str]:
+    """Return the environment for questions: times as seconds, words in English."""
+    ours = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"}
+    unwanted = ("SQUEUE_", "SACCT_", "SCANCEL_")
+    kept = {
+        name: value for name, value in job_environment().items() if not name.startswith(unwanted)
+    }
+    return kept | ours

@@ -1,0 +1,50 @@
+import pytest
+from engines import World
+from runs import task
+
+from segue.engine.explain import explain
+
+#: As long as a chain may be, if each link were a call, without Python giving up.
+LINKS = 3000
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+def why(world, name, run="r"):
+    stored = world.service.find_task(run, name)
+    return explain(world.store, world.store.run(run), stored, world.clock.now(), engine=True)
+
+
+def test_far_down_a_skipped_chain_the_root_is_named_with_few_questions_to_the_store(world):
+    chain = [task(f"t{at}", f"t{at - 1}") for at in range(1, LINKS)]
+    world.submit(task("t0"), *chain)
+    world.take()
+    world.turn()
+    world.outside.finish(world.key("t0"), exit_code=3)
+    world.turn()
+    asked = []
+    nodes = world.store.nodes
+    world.store.nodes = lambda *words: asked.append(words) or nodes(*words)
+
+    said = why(world, f"t{LINKS - 1}")
+
+    assert said.reasons[-1] == "at the root of it: t0: failed (exit code)"
+    assert said.steps == ["segue why r t0"]
+    assert len(asked) < 5
+
+
+def test_an_attempt_that_is_out_is_not_blamed_with_the_cause_of_the_one_before(world):
+    from segue.model.workflow import Retry
+
+    world.submit(task("a", retry=Retry(limit=1)), task("b", "a"))
+    world.take()
+    world.turn()
+    world.outside.finish(world.key("a"), exit_code=3)
+    world.turn()
+
+    assert why(world, "b").reasons == ["a: submitting"]
