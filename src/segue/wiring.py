@@ -31,10 +31,30 @@ DIALECTS: Final[Mapping[str, str]] = {
 EXECUTORS: Final[Mapping[str, str]] = {
     "local": "segue.executors.local:open_local",
     "slurm": "segue.executors.slurm:open_slurm",
+    "lsf": "segue.executors.lsf:open_lsf",
+    "flux": "segue.executors.flux:open_flux",
 }
 #: Programs without which a pool cannot be opened.
-PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {"slurm": ("sbatch", "squeue", "scancel")}
-STORES: Final[Mapping[str, str]] = {"sqlite": "segue.store.sqlite:open_sqlite"}
+PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "slurm": ("sbatch", "squeue", "scancel"),
+    "lsf": ("bsub", "bjobs", "bkill"),
+    "flux": ("flux",),
+}
+#: By the scheme of their URLs.
+STORES: Final[Mapping[str, str]] = {
+    "sqlite": "segue.store.sqlite:open_sqlite",
+    "postgresql": "segue.store.postgres:open_postgres",
+    "postgres": "segue.store.postgres:open_postgres",
+    "redis": "segue.store.redis:open_redis",
+    "rediss": "segue.store.redis:open_redis",
+}
+#: The extra that brings the library of a store.
+STORE_EXTRAS: Final[Mapping[str, str]] = {
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "redis": "redis",
+    "rediss": "redis",
+}
 
 #: A dialect that is so sure of a text is not doubted.
 SURE: Final = 0.9
@@ -181,6 +201,10 @@ def read_workflow(source: Source, name: str = "") -> Workflow:
         from segue.maestro.inputs import with_generated_parameters
 
         source = with_generated_parameters(source)
+    if reader.name == "maestro" and "flux" in source.text:
+        from segue.maestro.inputs import with_flux_version
+
+        source = with_flux_version(source)
     return reader.read(source)
 
 
@@ -221,13 +245,32 @@ def open_store(url: str = "") -> Store:
     url = url or default_store_url()
     scheme = url.partition("://")[0].partition("+")[0]
     if scheme in STORES:
-        store: Store = _load(STORES[scheme])(url)
+        store: Store = _load_store(scheme)(url)
         return store
     added = _added("stores", STORES)
     if scheme not in added:
         known = ", ".join(f"{name}://" for name in (*STORES, *added))
-        raise UserError(f"no store knows {url!r}", f"known are: {known}")
+        raise UserError(f"no store knows {shown_url(url)!r}", f"known are: {known}")
     return added[scheme]()(url)  # type: ignore[no-any-return]
+
+
+def _load_store(scheme: str) -> Callable[[str], Store]:
+    try:
+        return _load(STORES[scheme])  # type: ignore[no-any-return]
+    except ImportError as error:
+        if scheme not in STORE_EXTRAS:
+            raise
+        raise UserError(
+            f"a store of the form {scheme}:// needs a library that is not there: {error}",
+            f"install it: pip install 'segue[{STORE_EXTRAS[scheme]}]'",
+        ) from error
+
+
+def shown_url(url: str) -> str:
+    """Return the URL of a store as people may read it: without its password."""
+    from segue.store.server_url import shown  # regular expressions, which few runs need
+
+    return shown(url)
 
 
 def state_directory(url: str = "") -> Path:
@@ -240,8 +283,9 @@ def state_directory(url: str = "") -> Path:
         # Of the file itself, not of one of its names: two names must not make two spools.
         return path.with_name(path.name + ".d")
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    word = "".join(sign if sign.isalnum() else "-" for sign in url.partition("@")[2] or url)
-    return Path(state, "segue", word)
+    # One for all servers: what lies there is named by runs, and the same server, called by
+    # two names, must not make two spools.
+    return Path(state, "segue", "servers")
 
 
 # Executors -------------------------------------------------------------------
@@ -253,12 +297,16 @@ def pool_names() -> dict[str, str]:
 
 
 def _why_not(name: str) -> str:
-    import shutil
-
     for program in PROGRAMS.get(name, ()):
-        if shutil.which(program) is None:
+        if not _is_on_path(program):
             return f"there is no {program} on the PATH"
     return ""
+
+
+def _is_on_path(program: str) -> bool:
+    # `shutil` would do; each start of a local run would pay for importing it.
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders)
 
 
 def open_executors(

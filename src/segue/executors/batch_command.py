@@ -29,7 +29,11 @@ class NoAnswerError(ExecutorError):
 
 
 def run(
-    words: Sequence[str], *, limit_s: float, environment: Mapping[str, str] | None = None
+    words: Sequence[str],
+    *,
+    limit_s: float,
+    environment: Mapping[str, str] | None = None,
+    workdir: str | None = None,
 ) -> Answer:
     """Run a program to its end and return what it said.
 
@@ -48,6 +52,7 @@ def run(
             capture_output=True,
             timeout=limit_s,
             env=environment,
+            cwd=workdir,
             # A Ctrl-C in our terminal is for us, not for a submission on its way.
             start_new_session=True,
             check=False,

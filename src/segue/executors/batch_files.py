@@ -95,13 +95,31 @@ def prepare(job: Job, wrapper: str) -> None:
     PrepareError
         If one of them cannot be made.
     """
-    _make_folder(job.folder, "the attempt's folder")
-    _make_folder(job.workdir, "the working directory")
+    prepare_folders(job)
     if isinstance(job.action, Script):
         _write(script_path(job), job.action.text, 0o755)
     _write(f"{job.folder}/job", wrapper, 0o755)
     for name in ("stdout", "stderr"):
         _write(f"{job.folder}/{name}", "", 0o666)
+
+
+def prepare_folders(job: Job) -> None:
+    """Make folder and workdir of the job.
+
+    Raises
+    ------
+    PrepareError
+        If one of them cannot be made.
+    """
+    _make_folder(job.folder, "the attempt's folder")
+    _make_folder(job.workdir, "the working directory")
+
+
+def adopt_output(folder: str, path: str) -> None:
+    """Let a file that a job writes elsewhere be found as stdout in the attempt's folder."""
+    if path:
+        with contextlib.suppress(OSError, ValueError):
+            os.symlink(path, f"{folder}/stdout")
 
 
 def _make_folder(path: str, what: str) -> None:

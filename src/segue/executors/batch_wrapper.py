@@ -19,8 +19,10 @@ from typing import Final
 from segue.executors.batch_records import CANNOT_BEGIN, REVOKED
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: Stands for no timeout: longer than any job, and every `sleep` can count so far.
+#: Longer than any job, and every `sleep` can count so far.
 _FOR_EVER_S: Final = 1_000_000_000
+#: Passed on to the program.
+_SIGNALS: Final = "HUP INT QUIT TERM USR1 USR2 XCPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,6 @@ def wrapper_text(work: Work, where: Surroundings, header: Sequence[str] = ()) ->
         f"segue_node={where.node}",
         f"segue_requeued() {{ {where.requeued}; }}",
     ]
-    clock = _CLOCK_WITHOUT_LIMIT if work.timeout_s is None else _clock(work.timeout_s)
     return "\n".join(
         [
             "#!/bin/bash",
@@ -86,7 +87,7 @@ def wrapper_text(work: Work, where: Surroundings, header: Sequence[str] = ()) ->
             *settings,
             _BEGIN,
             *_program(work, where),
-            clock,
+            *([] if work.timeout_s is None else [_CLOCK.format(timeout=f"{work.timeout_s:g}")]),
             _END,
         ]
     )
@@ -116,6 +117,7 @@ def _program(work: Work, where: Surroundings) -> list[str]:
         words = ["env", *removed, *given, *words]
     return [
         "(",
+        f"trap - {_SIGNALS}",
         f"cd -- {shlex.quote(work.workdir)} || {{",
         '  : >"$segue_folder/nowhere.$segue_ticket"',
         f"  exit {CANNOT_BEGIN}",
@@ -125,13 +127,9 @@ def _program(work: Work, where: Surroundings) -> list[str]:
         f"type -P -- {shlex.quote(work.command[0])} >/dev/null ||",
         '  : >"$segue_folder/refused.$segue_ticket"',
         f"exec {shlex.join(words)}",
-        ") </dev/null &",
+        ") </dev/null 2>&8 8>&- &",
         "segue_child=$!",
     ]
-
-
-def _clock(timeout_s: float) -> str:
-    return _CLOCK.format(timeout=f"{timeout_s:g}")
 
 
 #: Slurm itself ends with 0 what was taken back: nobody waits for it.
@@ -154,26 +152,41 @@ then
   if [ "$segue_first" = {REVOKED} ]; then exit 0; fi
   if [ -n "$segue_first" ]; then
     segue_requeued || exit 0
-    rm -f "$segue_folder/exit.$segue_ticket" "$segue_folder/timeout.$segue_ticket"
+    rm -f "$segue_folder"/{{exit,code,timeout}}."$segue_ticket"
+    printf '%s %s %s\\n' "$segue_job" "$segue_node" "$segue_at" >|"$segue_begun"
   fi
 fi
 set +C
 if [ -n "$segue_bell" ]; then : >"$segue_bell.begun"; fi 2>/dev/null
-segue_heard= segue_words=- segue_note= segue_child= segue_clock=
-# A cancel goes to every process of the job, the clock's too: then the program has had it
-# already. A signal for this shell alone is meant for the program. Told apart by a process
-# of its own: what a trap waits for itself can cost the shell its child's status.
+segue_exit=$segue_folder/exit.$segue_ticket
+# From here on the shell speaks into the record; descriptor 8 is the program's stderr.
+exec 8>&2 2>>"$segue_begun"
+# With job control each of these has a process group of its own.
+set -m
+sleep {_FOR_EVER_S} </dev/null >/dev/null 2>&1 8>&- &
+segue_sentinel=$!
+disown
+segue_keeper= segue_heard= segue_words=- segue_note= segue_clock=
+# A cancel goes to every process of the job, the sentinel too: then the program has had it
+# already. A signal for this shell alone is meant for the program.
 segue_pass() {{
   segue_heard=1
   if [ "$1" = TERM ]; then segue_words=$segue_words,told; fi
-  ( sleep 0.05; kill -0 "$segue_clock" && kill -s "$1" "$segue_child" ) </dev/null >/dev/null 2>&1 &
+  (
+  sleep 0.05
+  kill -0 "$segue_sentinel" || exit
+  {{ read -r _; read -r segue_child; }} <"$segue_begun"
+  kill -s "$1" "$segue_child"
+  ) </dev/null >/dev/null 2>&1 8>&- &
   disown
 }}
-for segue_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do
+for segue_signal in {_SIGNALS}; do
   trap "segue_pass $segue_signal" "$segue_signal"
 done
-# With job control the program has a process group of its own, and the shell says of each
-# child whether it exited or was killed.
+# The keeper waits for the program and hears no signal: a trap that interrupts a wait can
+# cost the shell the code of the child that it waits for.
+(
+trap '' {_SIGNALS}
 set -m"""
 
 _CLEAR: Final = """\
@@ -184,7 +197,6 @@ for segue_name in $(compgen -e); do
   esac
 done"""
 
-_CLOCK_WITHOUT_LIMIT: Final = f"sleep {_FOR_EVER_S} </dev/null >/dev/null 2>&1 &"
 _CLOCK: Final = """\
 (
 sleep {timeout} || exit
@@ -192,32 +204,49 @@ sleep {timeout} || exit
 kill -s TERM -- "-$segue_child"
 sleep "$segue_grace"
 kill -s KILL -- "-$segue_child"
-) </dev/null >/dev/null 2>&1 &"""
+) </dev/null >/dev/null 2>&1 8>&- &
+segue_clock=$!
+disown"""
 
 _END: Final = """\
-segue_clock=$!
-disown "$segue_clock"
-exec 2>>"$segue_begun"
+exec 8>&-
+printf '%s\\n' "$segue_child" >>"$segue_begun"
 while :; do
-  segue_heard=
   wait "$segue_child"
   segue_code=$?
-  # Interrupted, or not: asked again, the shell still knows the code.
-  if [ -n "$segue_heard" ]; then continue; fi
   # Stopped, not ended: with job control that ends a wait too.
   kill -0 "$segue_child" 2>/dev/null || break
   sleep 1
 done
-# With job control the shell says of each child that a signal has ended.
-{ read -r _; read -r segue_note; } <"$segue_begun"
-if [ -n "$segue_note" ] && [ "$segue_code" -gt 128 ]; then segue_words=$segue_words,killed; fi
 # What the program has left behind ends with it, as a batch system would see to.
-kill -s KILL -- "-$segue_child" "-$segue_clock" 2>/dev/null
-segue_now
+kill -s KILL -- "-$segue_child" ${segue_clock:+"-$segue_clock"} 2>/dev/null
+printf '%s\\n' "$segue_code" >"$segue_folder/code.$segue_ticket"
+exit "$segue_code"
+) </dev/null &
+segue_keeper=$!
+exec 8>&-
+while :; do
+  segue_heard=
+  wait "$segue_keeper"
+  segue_code=$?
+  if [ -s "$segue_folder/code.$segue_ticket" ]; then break; fi
+  if [ -n "$segue_heard" ]; then continue; fi
+  kill -0 "$segue_keeper" 2>/dev/null || break
+  sleep 0.1
+done
+# Whoever told us to end has done so by now.
+for segue_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do trap '' "$segue_signal"; done
+kill -s KILL -- "-$segue_sentinel" 2>/dev/null
+if [ -s "$segue_folder/code.$segue_ticket" ]; then
+  read -r segue_code <"$segue_folder/code.$segue_ticket"
+fi
+# With job control the shell has said of a child that a signal has ended it.
+{ read -r _; read -r _; read -r segue_note; } <"$segue_begun"
+if [ -n "$segue_note" ] && [ "$segue_code" -gt 128 ]; then segue_words=$segue_words,killed; fi
 for segue_word in timeout refused nowhere; do
   if [ -e "$segue_folder/$segue_word.$segue_ticket" ]; then segue_words=$segue_words,$segue_word; fi
 done
-segue_exit=$segue_folder/exit.$segue_ticket
+segue_now
 { printf '%s %s %s\\n' "$segue_code" "$segue_at" "$segue_words"; times; } >"$segue_exit.new" &&
   mv -f "$segue_exit.new" "$segue_exit"
 if [ -n "$segue_bell" ]; then : >"$segue_bell.ended"; fi 2>/dev/null

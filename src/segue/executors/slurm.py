@@ -15,19 +15,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from segue.executors import batch_files, batch_reports
 from segue.executors.batch_bell import Bells
 from segue.executors.batch_journal import Journal
+from segue.executors.batch_system import BatchSystem
 from segue.executors.slurm_commands import SlurmCommands
 from segue.executors.slurm_find import Finder
 from segue.executors.slurm_judge import Verdict, judge
 from segue.executors.slurm_options import OptionError
 from segue.executors.slurm_outbox import Handed, Outbox
-from segue.executors.slurm_request import request_of
 from segue.executors.slurm_settings import Settings, settings_of
 from segue.executors.slurm_states import meaning_of
 from segue.executors.slurm_text import Listing, Row
@@ -45,6 +45,9 @@ SLOWEST_POLL_S: Final = 15.0
 _PART_OF_QUIET: Final = 1 / 20
 #: When a job's end is known and its cause is not, Slurm is asked again after this.
 _SOON_S: Final = 0.25
+#: A job that is said to end just now is looked at this often, and for so long.
+_HINT_LOOK_S: Final = 0.1
+_HINTED_S: Final = 10.0
 #: A job that lives on after a cancel is cancelled again.
 _CANCEL_AGAIN_S: Final = 30.0
 
@@ -68,7 +71,7 @@ class SlurmExecutor:
 
     name = "slurm"
 
-    def __init__(self, state_dir: Path, commands: SlurmCommands, settings: Settings) -> None:
+    def __init__(self, state_dir: Path, commands: BatchSystem, settings: Settings) -> None:
         self._state = state_dir.resolve()
         self._commands = commands
         self._settings = settings
@@ -81,6 +84,9 @@ class SlurmExecutor:
         self._changed_at = time.monotonic()
         self._ask_at = 0.0
         self._warned: set[str] = set()
+        #: Jobs that are said to end just now: until when that is believed, and the next look.
+        self._hinted: dict[JobKey, float] = {}
+        self._look_at = 0.0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -91,8 +97,16 @@ class SlurmExecutor:
         """Return in how many seconds a poll is worth while; cheap to ask."""
         if self._news or self._bells.rung():
             return 0.0
-        asking = self._ask_at - time.monotonic() if self._tracked else float("inf")
-        return max(0.0, min(asking, self._outbox.due_s()))
+        now = time.monotonic()
+        asking = self._ask_at - now if self._tracked else float("inf")
+        looking = self._look_at - now if self._hinted else float("inf")
+        return max(0.0, min(asking, looking, self._outbox.due_s()))
+
+    def hint(self, jobs: Collection[JobKey]) -> None:
+        """Somebody says that these jobs end just now: look at once, and for a while."""
+        now = time.monotonic()
+        self._hinted |= dict.fromkeys(self._tracked.keys() & set(jobs), now + _HINTED_S)
+        self._look_at = now
 
     def submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
         """Take the jobs in, and hand the first of them to Slurm; `poll` goes on with the rest."""
@@ -105,7 +119,7 @@ class SlurmExecutor:
                 self._news.append(answer)
                 continue
             try:
-                requests.append(request_of(job))
+                requests.append(self._commands.request_of(job))
             except OptionError as error:
                 now = time.time()
                 self._news.append(batch_reports.ended(job.key, now, Cause.REFUSED, str(error)))
@@ -122,6 +136,7 @@ class SlurmExecutor:
             If Slurm does not answer, and nothing else has changed.
         """
         self._hear_bells()
+        self._follow_hints()
         self._send()
         if self._tracked and time.monotonic() >= self._ask_at:
             try:
@@ -238,11 +253,28 @@ class SlurmExecutor:
             return
         by_name = {key.name: key for key in self._tracked}
         for name in self._bells.names() & by_name.keys():
-            tracked = self._tracked[by_name[name]]
-            tracked.read_records()
-            self._learn_id(tracked, tracked.begun.job_id if tracked.begun else "")
-            verdict = self._judge(tracked, None, asked=False)
-            self._carry_out(tracked, verdict)
+            self._look_at_records(self._tracked[by_name[name]])
+
+    def _look_at_records(self, tracked: Tracked) -> None:
+        tracked.read_records()
+        self._learn_id(tracked, tracked.begun.job_id if tracked.begun else "")
+        self._carry_out(tracked, self._judge(tracked, None, asked=False))
+
+    def _follow_hints(self) -> None:
+        """Look at the jobs that are said to end just now, as long as they have not."""
+        now = time.monotonic()
+        if not self._hinted or now < self._look_at:
+            return
+        self._look_at = now + _HINT_LOOK_S
+        for key, until in list(self._hinted.items()):
+            tracked = self._tracked.get(key)
+            if tracked is None or now > until:
+                del self._hinted[key]
+            elif not tracked.intent.folder:
+                # It leaves no records: only Slurm can say.
+                self._ask_soon()
+            elif tracked.exit is None:
+                self._look_at_records(tracked)
 
     def _ask(self) -> None:
         """Ask squeue once, and sacct once for what squeue does not know."""
@@ -316,7 +348,14 @@ class SlurmExecutor:
         if time.monotonic() - tracked.unsure_since <= self._settings.unsure_s:
             self._ask_soon()
             return
-        if tracked.take_back():
+        if not tracked.intent.folder:
+            # Nothing of ours keeps a second one from running, so there is none.
+            text = (
+                "the site's program has said no job id, and Slurm knows no such job; "
+                "look with 'squeue --me' before it is run again"
+            )
+            self._report(batch_reports.ended(tracked.key, time.time(), Cause.REFUSED, text))
+        elif tracked.take_back():
             text = "sbatch has not answered, and Slurm does not know the job"
             now = time.time()
             self._report(batch_reports.ended(tracked.key, now, Cause.UNREACHABLE, text))

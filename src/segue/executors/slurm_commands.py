@@ -7,10 +7,13 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from segue.executors import slurm_text
+from segue.executors import slurm_site, slurm_text
 from segue.executors.batch_command import Answer, NoAnswerError, run
+from segue.executors.batch_wrapper import Surroundings
+from segue.executors.slurm_request import SURROUNDINGS, Request, request_of, single_command
 from segue.executors.slurm_text import Listing, Refusal
 from segue.model.errors import ExecutorError
+from segue.protocols.executor import Job
 
 #: sbatch waits itself while a controller is busy; its own limit is 10 to 100 s.
 SBATCH_LIMIT_S: Final = 120.0
@@ -54,6 +57,18 @@ class SlurmCommands:
         self._array_size: int | None = None
         self.calls: dict[str, int] = {}
 
+    def request_of(self, job: Job) -> Request:
+        """Return what sbatch is asked for the job."""
+        return request_of(job)
+
+    def surroundings(self, request: Request) -> Surroundings:
+        """Return what the job's wrapper must know of Slurm."""
+        return SURROUNDINGS
+
+    def single_command(self, request: Request, ticket: str) -> list[str]:
+        """Return the sbatch command of one job."""
+        return single_command(request, ticket)
+
     def submit(self, words: Sequence[str]) -> Submission:
         """Run an sbatch command; return the id, or why there is none."""
         self._count("sbatch")
@@ -66,13 +81,36 @@ class SlurmCommands:
         job_id = slurm_text.read_sbatch(answer.output)
         if job_id and answer.code == 0:
             return Submission(job_id)
-        if answer.code == 0:
-            message = f"sbatch has printed no job id, but {answer.said!r}"
-            return Submission(refusal=Refusal.UNSURE, message=message)
-        if answer.code < 0:
-            message = f"sbatch was ended by signal {-answer.code}"
-            return Submission(refusal=Refusal.UNSURE, message=message)
-        return Submission(refusal=slurm_text.refusal_of(answer.errors), message=answer.said)
+        return _unsubmitted("sbatch", answer)
+
+    def submit_by(
+        self, words: Sequence[str], workdir: str, changes: Mapping[str, str | None]
+    ) -> Submission:
+        """Let a site's own program submit a job; return the id, or why there is none.
+
+        Its environment is that of sbatch with the changes, of which None removes a name.
+        """
+        program = os.path.basename(words[0])
+        self._count(program)
+        environment = {**job_environment(), **changes}
+        given = {name: value for name, value in environment.items() if value is not None}
+        try:
+            answer = run(words, limit_s=self._sbatch_limit_s, environment=given, workdir=workdir)
+        except NoAnswerError as error:
+            return Submission(refusal=Refusal.UNSURE, message=str(error))
+        except ExecutorError as error:
+            return Submission(refusal=_unstarted(error), message=str(error))
+        job_id = slurm_site.read_answer(answer.output + answer.errors)
+        # Whatever happened to the program after that: there is a job.
+        return Submission(job_id) if job_id else _unsubmitted(program, answer)
+
+    def log_of(self, job_id: str) -> str:
+        """Return where the output of a job goes; empty if Slurm does not say."""
+        try:
+            answer = self._ask(["scontrol", "show", "job", job_id])
+        except ExecutorError:
+            return ""
+        return slurm_site.log_path(answer.output, job_id) if answer.code == 0 else ""
 
     def list_jobs(self, job_ids: Iterable[str] = ()) -> Listing:
         """Return what squeue says of the jobs; without ids, of all jobs of this user.
@@ -144,6 +182,18 @@ class SlurmCommands:
 
     def _count(self, program: str) -> None:
         self.calls[program] = self.calls.get(program, 0) + 1
+
+
+def _unsubmitted(program: str, answer: Answer) -> Submission:
+    """Return what it means that a program has said no id."""
+    if answer.code == 0:
+        message = f"{program} has printed no job id, but {answer.said!r}"
+        return Submission(refusal=Refusal.UNSURE, message=message)
+    if answer.code < 0:
+        message = f"{program} was ended by signal {-answer.code}"
+        return Submission(refusal=Refusal.UNSURE, message=message)
+    refusal = slurm_text.refusal_of(answer.errors or answer.output)
+    return Submission(refusal=refusal, message=answer.said)
 
 
 def _unstarted(error: ExecutorError) -> Refusal:

@@ -10,7 +10,7 @@ from typing import Final
 from segue.executors.batch_journal import Intent, read_all
 from segue.executors.batch_records import Begun
 from segue.executors.batch_reports import returned, started, submitted
-from segue.executors.slurm_commands import SlurmCommands
+from segue.executors.batch_system import BatchSystem
 from segue.executors.slurm_judge import Patience, judge
 from segue.executors.slurm_states import Phase, meaning_of
 from segue.executors.slurm_text import Row
@@ -28,7 +28,7 @@ Found = tuple[RunReport, Tracked | None]
 class Finder:
     """Answers for each job: by its records, by squeue, by sacct, by its ticket."""
 
-    def __init__(self, state: Path, commands: SlurmCommands) -> None:
+    def __init__(self, state: Path, commands: BatchSystem) -> None:
         self._state = state
         self._commands = commands
 

@@ -135,6 +135,8 @@ def _gone(facts: Facts, now: float, patience: Patience) -> Verdict:
     meaning = meaning_of(row.state) if row else None
     if row and meaning and meaning.phase is Phase.ENDED:
         return _ended(facts, row, meaning, now, patience)
+    if facts.exit and facts.unknown_s > patience.lost_after_s:
+        return Verdict(_by_record(facts))
     if not facts.asked_accounts:
         return Verdict(ask_accounts=True)
     if facts.exit and facts.unknown_s > patience.settle_s:

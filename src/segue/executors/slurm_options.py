@@ -163,6 +163,28 @@ def check_owned(options: Iterable[Option]) -> None:
             raise OptionError(f"{shown!r} cannot be passed on to sbatch; {OWNED[option.name]}")
 
 
+#: Options of which Slurm takes only one.
+_EITHER: Final = ("mem", "mem-per-cpu", "mem-per-gpu")
+
+
+def merged(defaults: Sequence[Option], own: Sequence[Option]) -> tuple[Option, ...]:
+    """Return `own` options, before them those of the defaults that they do not give.
+
+    Examples
+    --------
+    >>> defaults = parse_options(["--partition=main", "-n4", "--mem=2G"])
+    >>> own = parse_options(["--ntasks=8", "--mem-per-cpu=1G"])
+    >>> [option.words for option in merged(defaults, own)]
+    [('--partition=main',), ('--ntasks=8',), ('--mem-per-cpu=1G',)]
+    """
+    given = {_kind(option) for option in own}
+    return (*(option for option in defaults if _kind(option) not in given), *own)
+
+
+def _kind(option: Option) -> str:
+    return _EITHER[0] if option.name in _EITHER else option.name
+
+
 def header_lines(text: str) -> tuple[str, ...]:
     r"""Return the ``#SBATCH`` lines that sbatch would read: those before the first command.
 

@@ -19,16 +19,16 @@ from segue.executors.batch_bell import bell_name
 from segue.executors.batch_files import PrepareError
 from segue.executors.batch_journal import Intent, Journal
 from segue.executors.batch_reports import ended
+from segue.executors.batch_system import BatchSystem
 from segue.executors.batch_wrapper import Surroundings, Work, wrapper_text
-from segue.executors.slurm_commands import SlurmCommands, Submission
+from segue.executors.slurm_commands import Submission
 from segue.executors.slurm_request import (
-    SURROUNDINGS,
     Request,
     array_command,
     array_script,
     array_surroundings,
     grouped,
-    single_command,
+    site_command,
 )
 from segue.executors.slurm_text import Refusal
 from segue.model.states import Cause
@@ -70,7 +70,7 @@ class _Parcel(NamedTuple):
 class Outbox:
     """Holds jobs until Slurm has them."""
 
-    def __init__(self, commands: SlurmCommands, journal: Journal, *, arrays: bool) -> None:
+    def __init__(self, commands: BatchSystem, journal: Journal, *, arrays: bool) -> None:
         self._commands = commands
         self._journal = journal
         self._arrays = arrays
@@ -152,12 +152,23 @@ class Outbox:
             self._threads.shutdown()
 
     def _submit(self, parcels: Sequence[_Parcel]) -> list[Submission]:
-        commands = [parcel.command for parcel in parcels]
-        if len(commands) == 1:
-            return [self._commands.submit(commands[0])]
+        if len(parcels) == 1:
+            return [self._hand_over(parcels[0])]
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_AT_ONCE, "sbatch")
-        return list(self._threads.map(self._commands.submit, commands))
+        return list(self._threads.map(self._hand_over, parcels))
+
+    def _hand_over(self, parcel: _Parcel) -> Submission:
+        request = parcel.requests[0]
+        if not request.site:
+            return self._commands.submit(parcel.command)
+        job = request.job
+        changes = batch_files.job_environment(job)
+        submission = self._commands.submit_by(parcel.command, job.workdir, changes)
+        if submission.job_id:
+            log = self._commands.log_of(submission.job_id)
+            batch_files.adopt_output(job.folder, log)
+        return submission
 
     def _take(self, parcel: _Parcel, submission: Submission, sent: Sent) -> None:
         if submission.refusal is Refusal.FOR_EVER:
@@ -196,11 +207,13 @@ class Outbox:
 
     def _parcel(self, group: Sequence[Request], sent: Sent) -> _Parcel | None:
         """Make the files of a group; those whose files cannot be made end here."""
+        if group[0].site:
+            return self._site_parcel(group[0], sent)
         ticket = batch_files.new_ticket()
         is_array = len(group) > 1
         ready = []
         for request in group:
-            where = array_surroundings(request) if is_array else SURROUNDINGS
+            where = self._where(request, is_array)
             try:
                 self._prepare(request, ticket, where, () if is_array else request.header)
             except PrepareError as error:
@@ -214,7 +227,7 @@ class Outbox:
             for index, request in enumerate(ready)
         )
         if not is_array:
-            return _Parcel(tuple(ready), intents, single_command(ready[0], ticket))
+            return _Parcel(tuple(ready), intents, self._commands.single_command(ready[0], ticket))
         folder = f"{os.path.dirname(ready[0].job.folder)}/array.{ticket}"
         try:
             _make_array_folder(folder, ready)
@@ -223,6 +236,21 @@ class Outbox:
             _end(sent, ready, Cause.UNREACHABLE, text)
             return None
         return _Parcel(tuple(ready), intents, array_command(ready, ticket, folder))
+
+    def _site_parcel(self, request: Request, sent: Sent) -> _Parcel | None:
+        """Make what a job needs that the site's own program submits: a folder for its log."""
+        try:
+            batch_files.prepare_folders(request.job)
+        except PrepareError as error:
+            _end(sent, [request], error.cause, str(error))
+            return None
+        ticket = batch_files.new_ticket()
+        intent = _intent(request, ticket, None, str(self._journal.bell))
+        # Without a folder: nothing of ours will leave records there.
+        return _Parcel((request,), (intent._replace(folder=""),), site_command(request, ticket))
+
+    def _where(self, request: Request, is_array: bool) -> Surroundings:
+        return array_surroundings(request) if is_array else self._commands.surroundings(request)
 
     def _prepare(
         self, request: Request, ticket: str, where: Surroundings, header: Sequence[str]

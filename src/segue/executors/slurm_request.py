@@ -23,10 +23,12 @@ from segue.executors.slurm_options import (
     escaped,
     header_lines,
     header_options,
+    merged,
     output_name,
     parse_options,
     value_of,
 )
+from segue.executors.slurm_site import site_options, site_words
 from segue.executors.slurm_text import slurm_time
 from segue.model.workflow import Output, Resources, Script
 from segue.protocols.executor import Job
@@ -71,6 +73,8 @@ class Request:
         into stdout.
     joined
         stderr goes into stdout.
+    site
+        The command of the site's own program that submits it in our place.
     """
 
     job: Job
@@ -80,10 +84,13 @@ class Request:
     comment: str
     output: Mapping[str, str]
     joined: bool = False
+    site: tuple[str, ...] = ()
 
     @property
     def likeness(self) -> tuple[object, ...]:
         """Equal for jobs that can be elements of one array."""
+        if self.site:
+            return (self.job.key,)
         options = header_options(self.header)
         kept = tuple(option.words for option in options if option.name not in TAKEN)
         return (kept, self.arguments, self.joined)
@@ -97,6 +104,10 @@ def request_of(job: Job) -> Request:
     OptionError
         If its options are not ones that can be passed on.
     """
+    if site := site_words(job):
+        words = (words_of(job, name) for name in ("slurm_defaults", "slurm_params"))
+        options, comment = site_options(*words)
+        return Request(job, (), (), _job_name(job), comment, {}, site=(*site, *options))
     header = header_lines(job.action.text) if isinstance(job.action, Script) else ()
     in_header = header_options(header)
     check_owned(in_header)
@@ -119,20 +130,37 @@ def request_of(job: Job) -> Request:
         name=name,
         comment=value_of(given, "comment"),
         output=_output(job.output, says_output, name),
-        joined=bool(value_of(says_output, "output")) and not value_of(says_output, "error"),
+        joined=_is_joined(job.output, says_output),
     )
 
 
 def _verbatim(job: Job) -> tuple[Option, ...]:
-    """Return the options that replace ours, as a LUTE step writes them."""
-    text = job.options.get("slurm_params", "")
-    if not isinstance(text, str) or not text.strip():
-        return ()
+    """Return the options that replace ours, as a LUTE step writes them.
+
+    Where it has defaults, they are merged: an option of the step wins over one of them.
+    """
+    defaults, own = (
+        parse_options(words_of(job, name)) for name in ("slurm_defaults", "slurm_params")
+    )
+    return merged(defaults, own)
+
+
+def words_of(job: Job, name: str) -> list[str]:
+    """Return the words of an option of a step that holds a command line.
+
+    Raises
+    ------
+    OptionError
+        If a quote in it is not closed.
+    """
+    text = job.options.get(name, "")
+    if not isinstance(text, str):
+        return []
     try:
-        return parse_options(shlex.split(text))
+        return shlex.split(text)
     except ValueError as error:
         raise OptionError(
-            f"slurm_params {text!r} cannot be split into words: {str(error).lower()}"
+            f"{name} {text!r} cannot be split into words: {str(error).lower()}"
         ) from error
 
 
@@ -181,8 +209,17 @@ def _job_name(job: Job) -> str:
     return _printable(job.title)[:_NAME_LENGTH] or job.key.name
 
 
+def _is_joined(ours: Output | None, options: Sequence[Option]) -> bool:
+    """Whether stderr goes into stdout, as Slurm has it where only --output is given."""
+    if value_of(options, "error"):
+        return False
+    return bool(value_of(options, "output")) or (ours is not None and ours.joined)
+
+
 def _output(ours: Output | None, options: Sequence[Option], name: str) -> dict[str, str]:
     names = {"stdout": ours.stdout, "stderr": ours.stderr} if ours else {}
+    if _is_joined(ours, options):
+        names.pop("stderr", None)
     for kind, option in (("stdout", "output"), ("stderr", "error")):
         pattern = value_of(options, option)
         if pattern:
@@ -206,6 +243,12 @@ def comment_of(name: str, ticket: str, users: str) -> str:
     'fit-x7k2.3.1@0a1b2c3d4e5f step three'
     """
     return f"{name}@{ticket} {_printable(users)}".strip()[:_COMMENT_LENGTH]
+
+
+def site_command(request: Request, ticket: str) -> list[str]:
+    """Return the command of the site's own program that submits a job."""
+    comment = comment_of(request.job.key.name, ticket, request.comment)
+    return [*request.site, f"--comment={comment}"]
 
 
 def single_command(request: Request, ticket: str) -> list[str]:
