@@ -339,7 +339,8 @@ def open_executors(
     return opened
 
 
-def _open(name: str, state: Path) -> Executor:
+def check_pool(name: str) -> None:
+    """Raise `UserError` if a pool is not known, or cannot be opened here."""
     if name not in (known := pool_names()):
         hint = did_you_mean(name, list(known)) or f"there are: {', '.join(known)}"
         raise UserError(f"there is no pool {name!r}", hint)
@@ -348,6 +349,10 @@ def _open(name: str, state: Path) -> Executor:
             f"the pool {name!r} cannot be used here: {why}",
             "go to a machine that can submit, or run it here with --pool local",
         )
+
+
+def _open(name: str, state: Path) -> Executor:
+    check_pool(name)
     opener = _load(EXECUTORS[name]) if name in EXECUTORS else _added("executors", EXECUTORS)[name]()
     made: Executor = opener(state / name)
     if made.capabilities.pushes:

@@ -45,7 +45,7 @@ def ended(segue, good):
         (["run", "good.json", "--dialect", "dagy"], "did you mean 'daggy'?"),
         (["run", "good.json", "--dialect", "zzz"], "there are: daggy, lute, maestro"),
         (["run", "good.json", "--pool", "locl"], "did you mean 'local'?"),
-        (["run", "good.json", "--pool", "nowhere"], "there is: local"),
+        (["run", "good.json", "--pool", "nowhere"], "there are: local"),
         (["run", "good.json", "--workspace", "good.json"], "the workspace"),
         (["run", "good.json", "--workspace", "good.json/below"], "--workspace DIR"),
         (["run", "good.json", "--slurm-args", "'open"], "--slurm-args"),

@@ -113,6 +113,9 @@ def _run(file: str, options: dict[str, Any]) -> int:
             source = replace(source, workspace=own_workspace(workflow.workspace))
             workflow = wiring.read_workflow(source, options["dialect"])
         check_runnable(workflow, options)
+        default = options["pool"] or workflow.pool
+        for pool in sorted({task.pool or default for task in workflow.tasks} - {"", *executors}):
+            wiring.check_pool(pool)
         run_id = new_run_id(workflow.name)
         workspace = (
             workflow.workspace or source.workspace or os.path.abspath(f"segue-runs/{run_id}")
@@ -165,7 +168,8 @@ def check_runnable(workflow: Any, options: dict[str, Any]) -> None:
     if managed and not managed[0].action.command:
         raise UserError(
             f"step {managed[0].name!r} is a managed Task, and nothing says how to run one",
-            "--lute-command 'prog -t {task_name} -c {config}' does",
+            "--lute-config FILE runs our own managed Tasks with that config, and "
+            "--lute-command 'prog -t {task_name} -c {config}' those of others",
         )
 
 
