@@ -43,7 +43,9 @@ demo: setup ## Run three real workflows, show their state and a graph.
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 lock: ## Write requirements.txt anew from pyproject.toml.
-	$(BIN)/python -m piptools compile --quiet --all-extras --all-build-deps --generate-hashes \
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+	build/lock/bin/python -m piptools compile --quiet --all-extras --all-build-deps --generate-hashes \
 	    --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	    --no-header --output-file requirements.txt pyproject.toml
 

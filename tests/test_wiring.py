@@ -4,6 +4,10 @@ import pytest
 
 from segue import wiring
 from segue.model.errors import NotFoundError, UserError, WorkflowError
+from segue.model.events import Returned
+from segue.protocols.clock import SystemClock
+from segue.protocols.executor import JobKey
+from segue.testing.false_slurm import FalseSlurm
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,55 @@ def test_without_a_setting_the_store_is_the_users_own(monkeypatch, tmp_path):
 def test_an_unknown_store_is_told_with_those_that_are_known():
     with pytest.raises(UserError, match="sqlite://"):
         wiring.open_store("oracle://host/db")
+
+
+def test_a_pool_that_cannot_be_opened_here_has_a_reason(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    names = wiring.pool_names()
+
+    assert names["local"] == ""
+    assert names["slurm"] == "there is no sbatch on the PATH"
+
+
+def test_a_wanted_pool_that_is_not_here_is_refused_with_something_to_try(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(UserError, match="sbatch") as caught:
+        wiring.open_executors(tmp_path, SystemClock(), pools={"local", "slurm"})
+
+    assert "--pool local" in caught.value.hint
+
+
+def test_a_mistyped_pool_is_answered_with_the_nearest(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'slurm'"):
+        wiring.open_executors(tmp_path, SystemClock(), pools={"slrum"})
+
+
+def test_only_what_is_wanted_is_opened(monkeypatch, tmp_path):
+    cluster = FalseSlurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", cluster.path)
+
+    found = {}
+    for pools in ((), ("slurm",)):
+        executors = wiring.open_executors(tmp_path, SystemClock(), pools=pools)
+        found[pools] = set(executors)
+        for each in executors.values():
+            each.close()
+
+    assert found == {(): {"local"}, ("slurm",): {"local", "slurm"}}
+
+
+def test_what_may_be_wanted_is_opened_when_it_is_used(monkeypatch, tmp_path):
+    cluster = FalseSlurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", cluster.path)
+    executors = wiring.open_executors(tmp_path, SystemClock())
+    slurm = executors["slurm"]
+
+    assert slurm.fileno() == -1
+    answers = slurm.find({JobKey("r", 0, 1): ""})
+
+    assert isinstance(answers[0].report, Returned)
+    assert slurm.fileno() >= 0
+    for each in executors.values():
+        each.close()

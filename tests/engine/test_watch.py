@@ -1,11 +1,12 @@
 import select
 import threading
+from dataclasses import replace
 
 import pytest
 
 from segue.engine.watch import Watch
 from segue.model.errors import ExecutorError
-from segue.model.events import Ended, Started
+from segue.model.events import Ended, Returned, Started, Submitted
 from segue.model.states import Cause
 from segue.model.workflow import Argv
 from segue.protocols.executor import Capabilities, Job, JobKey
@@ -63,6 +64,37 @@ def wait_for_news(watch):
     poll.register(watch.fileno(), select.POLLIN)
     assert poll.poll(PATIENCE_MS), "nothing was told"
     return [report for _, report in watch.collect()]
+
+
+class Due(Asked):
+    """A batch system that knows when it should be asked: when the test says so."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(**settings)
+        self.is_due = threading.Event()
+        self.polled = threading.Event()
+
+    def due_s(self):
+        return 0.0 if self.is_due.is_set() else 3600.0
+
+    def poll(self, jobs):
+        self.is_due.clear()
+        self.polled.set()
+        return super().poll(jobs)
+
+
+class Busy(Asked):
+    """A batch system whose first submission takes until the test lets it go on."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(**settings)
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+
+    def submit(self, jobs):
+        self.begun.set()
+        assert self.go_on.wait(10)
+        return super().submit(jobs)
 
 
 def test_it_looks_like_an_executor_that_tells(watch):
@@ -125,3 +157,60 @@ def test_a_cancel_reaches_the_batch_system(watch, inner):
     watch.cancel({KEY: ""})
 
     assert Cause.CANCELLED in [report.cause for report in wait_for_news(watch)]
+
+
+def test_an_executor_that_knows_when_is_polled_when_it_is_due_and_not_before():
+    inner = Due()
+    watch = Watch(inner)
+    watch.submit([JOB])
+    assert inner.submitted.wait(10)
+    inner.finish(KEY, exit_code=2)
+    assert not inner.polls
+
+    inner.is_due.set()
+
+    assert wait_for_news(watch)[0].exit_code == 2
+    assert inner.polls == 1
+    watch.close()
+
+
+def test_what_is_not_yet_submitted_is_given_back_at_a_recall():
+    inner = Busy()
+    watch = Watch(inner)
+    watch.submit([JOB])
+    assert inner.begun.wait(10)
+    late = JobKey("r", 1, 1)
+    watch.submit([replace(JOB, key=late)])
+
+    watch.recall()
+
+    (returned,) = wait_for_news(watch)
+    assert (type(returned), returned.task) == (Returned, late.task)
+    inner.go_on.set()
+    watch.close()
+    assert inner.place.handed_over == [KEY]
+
+
+def test_a_find_that_cannot_be_answered_says_so(inner, watch):
+    inner.place.unreachable = ExecutorError("squeue: no answer")
+
+    with pytest.raises(ExecutorError, match="no answer"):
+        watch.find({KEY: ""})
+
+
+def test_the_executor_is_never_spoken_to_by_two_threads_at_once():
+    inner = Busy()
+    watch = Watch(inner)
+    watch.submit([JOB])
+    assert inner.begun.wait(10)
+    answers = []
+    finder = threading.Thread(target=lambda: answers.extend(watch.find({KEY: ""})))
+    finder.start()
+    finder.join(0.05)
+    assert not answers
+
+    inner.go_on.set()
+    finder.join(10)
+
+    assert isinstance(answers[0].report, Submitted)
+    watch.close()

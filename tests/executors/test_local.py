@@ -422,6 +422,19 @@ def test_output_has_its_second_name_while_the_job_runs(local, tmp_path):
     assert (tmp_path / f"fit.{pid}.err").samefile(Path(each.folder, "stderr"))
 
 
+def test_equal_names_of_output_are_one_file(local, tmp_path):
+    names = Output("fit.{job_id}.log", "fit.{job_id}.log")
+    each = job(tmp_path, 0, "echo out; echo err >&2; echo more", output=names)
+    local.submit(each)
+
+    end = local.end(each.key)
+
+    pid = end.job_id.rpartition(":")[2]
+    assert (tmp_path / f"fit.{pid}.log").read_text() == "out\nerr\nmore\n"
+    assert Path(each.folder, "stdout").read_text() == "out\nerr\nmore\n"
+    assert Path(each.folder, "stderr").read_text() == ""
+
+
 def test_the_end_of_a_short_job_tells_the_process_that_its_output_is_named_after(local, tmp_path):
     names = Output("fit.{job_id}.out", "fit.{job_id}.err")
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ def control(job_id):
     command = ["scontrol", "show", "job", job_id]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return dict(word.split("=", 1) for word in text.split() if "=" in word)
+
+
+def left_of(job_id):
+    """Processes that carry the mark of a Slurm job."""
+    mark = f"\0SLURM_JOB_ID={job_id}\0".encode()
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in b"\0" + (path / "environ").read_bytes():
+                yield int(path.name)
 
 
 def submitted_id(watcher, task):
@@ -119,6 +129,21 @@ def test_output_has_its_second_names_before_the_job_begins(watcher, tmp_path):
     assert Path(tmp_path, f"a.{job_id}.err").read_text() == "err\n"
 
 
+def test_equal_names_of_output_are_one_file(watcher, tmp_path):
+    tasks = [
+        job(tmp_path, number, "echo out; echo err >&2; echo more",
+            output=Output("log.{job_id}", "log.{job_id}"), options={"slurm_params": params})
+        for number, params in enumerate(("", "--partition=main", "--error=apart.%J"))
+    ]  # fmt: skip
+    watcher.submit(*tasks)
+
+    watcher.ends([task.key for task in tasks])
+    logs = [Path(tmp_path, f"log.{submitted_id(watcher, task)}").read_text() for task in tasks]
+    assert logs == [*["out\nerr\nmore\n"] * 2, "out\nmore\n"]
+    assert Path(tasks[0].folder, "stderr").read_text() == ""
+    assert Path(tmp_path, f"apart.{submitted_id(watcher, tasks[2])}").read_text() == "err\n"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -151,13 +176,11 @@ def test_a_container_is_refused_and_nothing_needs_no_job(watcher, tmp_path):
 
 def test_jobs_beyond_a_limit_wait_for_room(watcher, tmp_path):
     options = {"slurm_params": "--qos=small"}
-    tasks = [gated(tmp_path, number, options=options) for number in range(5)]
+    tasks = [job(tmp_path, number, "exit 0", options=options) for number in range(5)]
     watcher.submit(*tasks)
-    for number in range(5):
-        watcher.first(Started, tasks[number].key)
-        open_gate(tmp_path, number)
 
     assert {end.cause for end in watcher.ends([task.key for task in tasks])} == {None}
+    assert watcher.executor._commands.calls["sbatch"] > len(tasks)
 
 
 # What a job sees ---------------------------------------------------------------------
@@ -419,13 +442,15 @@ def test_a_dead_node_is_told_as_node_failure(slurm_alone, watcher, tmp_path):
 
 
 def test_a_killed_wrapper_leaves_slurms_word(watcher, tmp_path):
-    task = job(tmp_path, 0, "echo $PPID > pid.0; echo $$ > pid.1; exec sleep 1000")
+    # $PPID is the keeper, and its parent the wrapper that Slurm has started.
+    task = job(tmp_path, 0, "ps -o ppid= $PPID > pid.0; exec sleep 1000")
     watcher.submit(task)
-    (wrapper,), (orphan,) = pids_of(tmp_path, 0), pids_of(tmp_path, 1)
+    (wrapper,) = pids_of(tmp_path, 0)
 
     os.kill(wrapper, signal.SIGKILL)
 
     end = watcher.end(task.key)
-    # Slurm without cgroups, as here, does not see to it.
-    os.kill(orphan, signal.SIGKILL)
+    # Slurm without cgroups, as here, does not see to what is left.
+    for pid in left_of(submitted_id(watcher, task)):
+        os.kill(pid, signal.SIGKILL)
     assert (end.cause, end.signal) == (Cause.SIGNAL, signal.SIGKILL)

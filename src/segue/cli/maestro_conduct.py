@@ -70,7 +70,9 @@ def _drive(study: Study, settings: Settings, log: StudyLog, *, force: bool) -> R
         study.folder, log, settings.sleeptime_s, ask, lambda: store.attempts(run.id)
     )
     state = wiring.state_directory(study.link.store)
-    executors = wiring.open_executors(state, clock, slots=settings.jobs or None)
+    # Without a batch system all steps are local.
+    pools = None if run.pool else ()
+    executors = wiring.open_executors(state, clock, slots=settings.jobs or None, pools=pools)
     session = Session(store, executors, state, clock, progress=progress)
     if run.state is RunState.PAUSED:
         store.put_command(run.id, CommandKind.RESUME.value, {}, clock.now())

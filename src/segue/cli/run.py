@@ -114,8 +114,11 @@ def _run(file: str, options: dict[str, Any]) -> int:
             workflow = wiring.read_workflow(source, options["dialect"])
         check_runnable(workflow, options)
         default = options["pool"] or workflow.pool
-        for pool in sorted({task.pool or default for task in workflow.tasks} - {"", *executors}):
+        wanted = {task.pool or default for task in workflow.tasks} - {""}
+        for pool in sorted(wanted - executors.keys()):
             wiring.check_pool(pool)
+        for pool in executors.keys() - wanted - {"local"}:
+            executors.pop(pool).close()
         run_id = new_run_id(workflow.name)
         workspace = (
             workflow.workspace or source.workspace or os.path.abspath(f"segue-runs/{run_id}")

@@ -26,7 +26,7 @@ from segue.model.events import ClockSetBack, Ended
 from segue.model.run import Lease, RunRecord
 from segue.model.states import FINAL_RUN, Cause
 from segue.protocols.clock import Clock
-from segue.protocols.store import Commit, Store, StoredCommand
+from segue.protocols.store import Commit, RingingStore, Store, StoredCommand
 
 log = logging.getLogger("segue.scheduler")
 
@@ -88,6 +88,13 @@ class Scheduler:
         self._bell.register(doorbell.fileno(), select.POLLIN)
         self._poll = select.poll()
         self._poll.register(doorbell.fileno(), select.POLLIN)
+        self._bells = {doorbell.fileno()}
+        #: Rings for commands that were written where our doorbell cannot be reached.
+        self._store_bell = store.bell() if isinstance(store, RingingStore) else None
+        if self._store_bell is not None:
+            self._bells.add(self._store_bell.fileno())
+            self._bell.register(self._store_bell.fileno(), select.POLLIN)
+            self._poll.register(self._store_bell.fileno(), select.POLLIN)
         self._watched: set[int] = set()
         #: Somebody may have written a command since we last looked.
         self._rung = True
@@ -127,7 +134,10 @@ class Scheduler:
         self._deeds.pop(run, None)
         lease = self._leases.pop(run, None)
         if lease is not None:
-            self.store.release(lease)
+            try:
+                self.store.release(lease)
+            except StoreError as error:
+                log.warning("a lease was not given back, it will end by itself: %s", error)
 
     def close(self) -> None:
         """Let all runs go."""
@@ -135,6 +145,8 @@ class Scheduler:
             self.let_go(run)
         self.dispatch.close()
         self.doorbell.close()
+        if self._store_bell is not None:
+            self._store_bell.close()
 
     # The loop ----------------------------------------------------------------
 
@@ -195,15 +207,14 @@ class Scheduler:
             return
         times = [self._renew_at] if self._leases else []
         times += [when for run in self.runs.values() if (when := run.next_time()) is not None]
-        if self._pending:
+        if self._pending or self._rung:
             times.append(self._retry_store_at)
         if self._unasked:
             times.append(self._ask_at)
         timeout = max(0.0, min(times) - self.clock.now()) if times else None
         # Rounded up: waking a moment early would mean turning for nothing.
         fired = self._poll.poll(None if timeout is None else int(timeout * 1000) + 1)
-        bell = self.doorbell.fileno()
-        self._rung = self._rung or any(descriptor == bell for descriptor, _ in fired)
+        self._rung = self._rung or any(descriptor in self._bells for descriptor, _ in fired)
         if fired and not self._rung and self.dispatch.has_plenty(self.runs.values()):
             # Nobody waits for what we decide now, so more can come into one commit.
             self._rung = bool(self._bell.poll(GATHER_MS))
@@ -229,11 +240,18 @@ class Scheduler:
         self._on_trouble(f"{name} could not be started: {event.message}")
 
     def _take_commands(self, now: float) -> None:
-        if not self._rung:
+        if not self._rung or now < self._retry_store_at:
+            return
+        self.doorbell.clear()
+        if self._store_bell is not None:
+            self._store_bell.clear()
+        try:
+            commands = self.store.commands(list(self.runs))
+        except StoreError as error:
+            self._store_fails(error, now)
             return
         self._rung = False
-        self.doorbell.clear()
-        for command in self.store.commands(list(self.runs)):
+        for command in commands:
             run = self.runs[command.run]
             if command.id in self._commit_of(run).commands_taken:
                 continue
@@ -297,13 +315,10 @@ class Scheduler:
         try:
             self.store.commit_many(batch)
         except LeaseLostError as error:
-            self._give_up_lost(str(error))
+            self._give_up_lost(str(error), now)
             return Turn({}, ())
         except StoreError as error:
-            self._retry_store_at = now + STORE_RETRY_S
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                self._on_trouble(f"{error}\n  trying again; nothing new is started meanwhile")
+            self._store_fails(error, now)
             return Turn({}, ())
         if self._trouble:
             self._trouble = ""
@@ -322,10 +337,20 @@ class Scheduler:
         self._on_turn(turn)
         return turn
 
-    def _give_up_lost(self, message: str) -> None:
+    def _store_fails(self, error: StoreError, now: float) -> None:
+        self._retry_store_at = now + STORE_RETRY_S
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            self._on_trouble(f"{error}\n  trying again; nothing new is started meanwhile")
+
+    def _give_up_lost(self, message: str, now: float) -> None:
         """Forget the runs that another engine owns now; keep the others."""
         for name, lease in list(self._leases.items()):
-            newest = self.store.lease(name)
+            try:
+                newest = self.store.lease(name)
+            except StoreError as error:
+                self._store_fails(error, now)
+                return
             if newest is None or newest.epoch != lease.epoch:
                 log.warning("%s", message)
                 for mine in (self.runs, self._leases, self._pending, self._deeds):
@@ -339,6 +364,6 @@ class Scheduler:
         try:
             self.store.renew(list(self._leases.values()), now + LEASE_S)
         except LeaseLostError as error:
-            self._give_up_lost(str(error))
+            self._give_up_lost(str(error), now)
         except StoreError as error:
             log.warning("leases could not be renewed: %s", error)

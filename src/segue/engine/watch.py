@@ -18,13 +18,20 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from segue.model.errors import ExecutorError
 from segue.model.events import Ended, Returned, Started, Submitted
 from segue.model.states import Cause
-from segue.protocols.executor import Capabilities, Executor, Job, JobKey, RunReport
+from segue.protocols.executor import (
+    Capabilities,
+    Executor,
+    Job,
+    JobKey,
+    RunReport,
+    TakesHints,
+)
 
 log = logging.getLogger("segue.watch")
 
@@ -137,6 +144,18 @@ class Watch:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def hint(self, jobs: Collection[JobKey]) -> None:
+        """Pass it on, if the executor inside can use it; safe in any thread."""
+        inner: object = self._inner
+        if not isinstance(inner, TakesHints):
+            return
+
+        def order() -> Sequence[RunReport]:
+            inner.hint(jobs)
+            return []
+
+        self._orders.put(order)
 
     def forget(self, jobs: Sequence[JobKey]) -> None:
         """Pass it on."""

@@ -219,7 +219,7 @@ while :; do
   sleep 1
 done
 # What the program has left behind ends with it, as a batch system would see to.
-kill -s KILL -- "-$segue_child" ${segue_clock:+"-$segue_clock"} 2>/dev/null
+kill -s KILL -- "-$segue_child" "-$segue_sentinel" ${segue_clock:+"-$segue_clock"} 2>/dev/null
 printf '%s\\n' "$segue_code" >"$segue_folder/code.$segue_ticket"
 exit "$segue_code"
 ) </dev/null &
@@ -236,7 +236,6 @@ while :; do
 done
 # Whoever told us to end has done so by now.
 for segue_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do trap '' "$segue_signal"; done
-kill -s KILL -- "-$segue_sentinel" 2>/dev/null
 if [ -s "$segue_folder/code.$segue_ticket" ]; then
   read -r segue_code <"$segue_folder/code.$segue_ticket"
 fi

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from segue.model.errors import ExecutorError, UserError
-from segue.protocols.executor import Capabilities, Executor, Job, JobKey, RunReport
+from segue.protocols.executor import (
+    Capabilities,
+    Executor,
+    Job,
+    JobKey,
+    RunReport,
+    TakesHints,
+)
 
 
 class Lazy:
@@ -41,6 +48,12 @@ class Lazy:
     def find(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
         """Pass it on."""
         return self._opened().find(jobs)
+
+    def hint(self, jobs: Collection[JobKey]) -> None:
+        """Pass it on."""
+        inner: object = self._inner
+        if isinstance(inner, TakesHints):
+            inner.hint(jobs)
 
     def forget(self, jobs: Sequence[JobKey]) -> None:
         """Pass it on."""

@@ -187,10 +187,23 @@ class Output:
     """Names of stdout and stderr in the task's workdir, beside those in the attempt's folder.
 
     ``{job_id}`` in them stands for the job's id outside: a process id, a batch system's number.
+    Equal names mean one file: stderr is written into stdout, in the attempt's folder too,
+    where the file for stderr stays empty.
     """
 
     stdout: str
     stderr: str
+
+    @property
+    def joined(self) -> bool:
+        """Whether both are one file.
+
+        Examples
+        --------
+        >>> Output("a.log", "a.log").joined, Output("a.out", "a.err").joined
+        (True, False)
+        """
+        return self.stdout == self.stderr
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ becomes readable, and `collect` returns the events. Others are asked by `poll` e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from segue.model.events import Ended, Returned, Started, Submitted
 from segue.model.workflow import EMPTY, NO_RESOURCES, Action, Output, Resources
@@ -108,6 +108,18 @@ class Capabilities:
     ahead: int = 0
     pushes: bool = False
     poll_interval_s: float = 2.0
+
+
+@runtime_checkable
+class TakesHints(Protocol):
+    """An executor that can be told, from any thread, that jobs are about to end.
+
+    A hint saves a wait for the next poll. It is never believed: the place stays the truth.
+    """
+
+    def hint(self, jobs: Collection[JobKey]) -> None:
+        """Somebody says that these jobs end just now."""
+        ...
 
 
 class Executor(Protocol):

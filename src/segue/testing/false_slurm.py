@@ -29,6 +29,7 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -58,9 +59,8 @@ class FalseSlurm:
 
     def add_program(self, name: str) -> None:
         """Put a program on the PATH."""
-        words = [sys.executable, "-I", "-S", false_slurm_program.__file__, str(self.folder), name]
         program = self.folder / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(self._words(name))} "$@"\n')
         program.chmod(0o755)
 
     def remove_program(self, name: str) -> None:
@@ -92,9 +92,7 @@ class FalseSlurm:
     def start_pending(self) -> None:
         """Start the jobs that wait, and let others start as they come."""
         self.switch_off("pending")
-        for job in self.jobs():
-            if job["state"] == "PENDING":
-                false_slurm_program.start_job(self._cluster, job)
+        subprocess.run(self._words("start"), check=True)
 
     def close(self) -> None:
         """Kill whatever still runs."""
@@ -103,3 +101,7 @@ class FalseSlurm:
                 for pid in [*false_slurm_program.session_of(job["pid"]), job["pid"]]:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
+
+    def _words(self, program: str) -> list[str]:
+        source = false_slurm_program.__file__
+        return [sys.executable, "-I", "-S", source, str(self.folder), program]

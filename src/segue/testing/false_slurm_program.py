@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
+#: What is no program of Slurm: parts of this one.
+OURS = ("start", "run", "kill")
 #: Between the two signals of a cancel, in seconds (KillWait).
 KILL_WAIT_S = 2.0
 
@@ -132,7 +134,7 @@ def sbatch(cluster: Cluster, arguments: list[str]) -> int:
             cluster.write(job)
     if cluster.fault("pending") is None:
         for job in jobs:
-            start_job(cluster, job)
+            _start(cluster, job)
     if cluster.fault("sbatch.silent") is not None:
         time.sleep(3600)
     sys.stdout.write(f"{number}\n")
@@ -183,8 +185,7 @@ def _job(
     }
 
 
-def start_job(cluster: Cluster, job: dict[str, Any]) -> None:
-    """Start a job's keeper, which outlives us."""
+def _start(cluster: Cluster, job: dict[str, Any]) -> None:
     subprocess.Popen(
         [sys.executable, "-I", "-S", __file__, str(cluster.folder), "run", job["id"]],
         stdin=subprocess.DEVNULL,
@@ -192,6 +193,14 @@ def start_job(cluster: Cluster, job: dict[str, Any]) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def start(cluster: Cluster, arguments: list[str]) -> int:
+    """Start the jobs that wait."""
+    for job in cluster.all():
+        if job["state"] == "PENDING":
+            _start(cluster, job)
+    return 0
 
 
 def run(cluster: Cluster, arguments: list[str]) -> int:
@@ -368,6 +377,7 @@ PROGRAMS = {
     "sacct": sacct,
     "scancel": scancel,
     "scontrol": scontrol,
+    "start": start,
     "run": run,
     "kill": kill,
 }
@@ -376,7 +386,7 @@ PROGRAMS = {
 def main() -> int:
     """Be one of the programs."""
     cluster, program, arguments = Cluster(Path(sys.argv[1])), sys.argv[2], sys.argv[3:]
-    if program not in ("run", "kill"):
+    if program not in OURS:
         with (cluster.folder / "calls").open("a") as calls:
             calls.write(json.dumps([program, *arguments]) + "\n")
         said = cluster.fault(f"{program}.fails")

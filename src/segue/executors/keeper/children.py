@@ -160,7 +160,8 @@ def _start(job: Job, spool: bytes) -> tuple[int, int]:
                 opened.append(os.open(path, flags, 0o666))
         except OSError as error:
             raise _start_error(error, f"cannot write {job.folder}/{name}") from error
-        actions = [(os.POSIX_SPAWN_DUP2, opened[0], 1), (os.POSIX_SPAWN_DUP2, opened[1], 2)]
+        errors = opened[0] if _is_joined(job) else opened[1]
+        actions = [(os.POSIX_SPAWN_DUP2, opened[0], 1), (os.POSIX_SPAWN_DUP2, errors, 2)]
         before = ticks_now()
         job.started_at = time.time()
         try:
@@ -179,12 +180,18 @@ def _start(job: Job, spool: bytes) -> tuple[int, int]:
             os.close(descriptor)
 
 
+def _is_joined(job: Job) -> bool:
+    """Whether stderr goes into stdout: equal names mean one file."""
+    return job.output is not None and job.output[0] == job.output[1]
+
+
 def _name_output(job: Job, names: list[str]) -> None:
     """Give stdout and stderr their second names, in the directory that we are in.
 
     Without them all is still in the attempt's folder, so the job goes on in any case.
     """
-    for kind, pattern in zip(("stdout", "stderr"), names, strict=True):
+    kinds = ("stdout",) if _is_joined(job) else ("stdout", "stderr")
+    for kind, pattern in zip(kinds, names, strict=False):
         name = pattern.replace("{job_id}", str(job.pid))
         try:
             _link(f"{job.folder}/{kind}", name)
