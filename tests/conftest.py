@@ -42,6 +42,59 @@ def slurm_alone(slurm_service):
         slurm_service.SERVICE.up()
 
 
+@pytest.fixture(scope="session")
+def postgres_service():
+    """A real PostgreSQL server; its URL."""
+    import postgres as server
+
+    return _started(server.SERVICE)["SEGUE_TEST_POSTGRES"]
+
+
+@pytest.fixture
+def postgres_url(postgres_service):
+    """An empty schema in a real PostgreSQL, as the URL of a store."""
+    import psycopg
+
+    schema = f"test_{os.urandom(6).hex()}"
+    with psycopg.connect(postgres_service, autocommit=True) as base:
+        base.execute(f"CREATE SCHEMA {schema}")
+        yield f"{postgres_service}?options=-csearch_path%3D{schema}"
+        base.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture(scope="session")
+def redis_service():
+    """Real Redis servers, with and without RedisJSON: the variables that lead to them."""
+    import redis_server
+
+    return _started(redis_server.SERVICE)
+
+
+@pytest.fixture
+def redis_url(redis_service):
+    """A prefix of its own on a real Redis, as the URL of a store."""
+    with _prefix(redis_service["SEGUE_TEST_REDIS"]) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_json_url(redis_service):
+    """The same on a Redis with RedisJSON."""
+    with _prefix(redis_service["SEGUE_TEST_REDIS_JSON"]) as url:
+        yield url
+
+
+@contextmanager
+def _prefix(server):
+    import redis
+
+    prefix = f"test-{os.urandom(6).hex()}"
+    yield f"{server}?prefix={prefix}"
+    with redis.Redis.from_url(server) as client:
+        for key in client.scan_iter(f"{prefix}:*"):
+            client.delete(key)
+
+
 def _started(service):
     """Start a service; where that cannot be, skip, but fail in CI."""
     from service import ServiceError

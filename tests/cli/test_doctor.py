@@ -21,7 +21,7 @@ def test_a_store_that_cannot_be_opened_is_found(segue):
 
 
 def test_a_store_that_nobody_knows_is_found(segue):
-    answer = segue.json("doctor", code=3, SEGUE_STORE="postgres://host/base")
+    answer = segue.json("doctor", code=3, SEGUE_STORE="oracle://host/base")
 
     assert answer["ok"] is False
     assert "no store knows" in findings(answer)["store"]["detail"]

@@ -66,6 +66,35 @@ def wait_for_news(watch):
     return [report for _, report in watch.collect()]
 
 
+class Hinted(Asked):
+    """A batch system that can use a hint."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(**settings)
+        self.hinted = threading.Event()
+
+    def hint(self, jobs):
+        assert list(jobs) == [KEY]
+        self.hinted.set()
+
+
+def test_a_hint_reaches_the_executor_in_its_own_thread():
+    inner = Hinted()
+    watch = Watch(inner)
+
+    watch.hint([KEY])
+
+    assert inner.hinted.wait(PATIENCE_MS / 1000)
+    watch.close()
+
+
+def test_a_hint_for_an_executor_that_can_do_nothing_with_it_does_nothing(watch, inner):
+    watch.hint([KEY])
+    watch.submit([JOB])
+
+    assert inner.submitted.wait(PATIENCE_MS / 1000)
+
+
 class Due(Asked):
     """A batch system that knows when it should be asked: when the test says so."""
 

@@ -10,8 +10,8 @@ from segue.model.errors import StoreError, UserError
 from segue.model.run import HistoryRecord, TaskRecord
 from segue.model.states import COMMAND_STEPS, STEPS, TaskState
 from segue.store import sqlite
+from segue.store.rows import way_rows
 from segue.store.sqlite import MIGRATIONS, SqliteStore, open_sqlite
-from segue.store.sqlite_rows import way_rows
 from segue.testing.store_suite import NODES, StoreSuite, example_run
 
 

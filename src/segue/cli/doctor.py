@@ -90,7 +90,8 @@ def _store() -> Iterator[Finding]:
         return
     journal = getattr(store, "journal_mode", "")
     network = " (on a network file system: the safe journal)" if journal == "delete" else ""
-    yield Finding("store", True, f"{url}, journal {journal}{network}")
+    kept = f", journal {journal}{network}" if journal else ""
+    yield Finding("store", True, wiring.shown_url(url) + kept)
     yield _room(wiring.state_directory(url))
     yield from _engines(store)
 

@@ -60,7 +60,7 @@ def open_study(path: Path) -> Study:
         raise _lost(path, link, str(error)) from error
     if run is None:
         service.store.close()
-        raise _lost(path, link, f"the store {link.store} has no run {link.run}")
+        raise _lost(path, link, f"the store {wiring.shown_url(link.store)} has no run {link.run}")
     return Study(StudyFolder(path, link.name), link, service, _newest(service, run))
 
 

@@ -18,13 +18,20 @@ gaps, in the order given. Records are never changed.
 the same commit that carries out what they ask.
 
 *Reading* needs no lease and never waits for a writer.
+
+*Lost answers.* Where a store is a server, the answer to a commit can be lost with the
+connection. The store then raises `StoreError`, and the engine commits the same changes again,
+perhaps with more behind them: what was stored the first time is not stored twice.
+
+*Time.* Leases are compared by one clock: where several machines meet in a store it is the
+server's, and the store translates. All other times are kept as they are given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from segue.model.run import (
     AttemptRecord,
@@ -194,4 +201,33 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+        ...
+
+
+class StoreBell(Protocol):
+    """What becomes readable when somebody writes a command, on whichever machine.
+
+    A hint that saves waiting, as every bell: one that is missed, for the server was away,
+    costs a few seconds and no command.
+    """
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on; it stays the same."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all rings so far; called now and then, also when nothing rang."""
+        ...
+
+    def close(self) -> None:
+        """Listen no more."""
+        ...
+
+
+@runtime_checkable
+class RingingStore(Protocol):
+    """A store that tells engines of new commands by itself; stores need not."""
+
+    def bell(self) -> StoreBell:
+        """Return a bell, which is the caller's to close."""
         ...

@@ -36,7 +36,7 @@ from segue.protocols.store import (
     StoredNode,
     TaskFilter,
 )
-from segue.store import sqlite_rows as rows
+from segue.store import rows
 from segue.store.file_system import on_network
 
 #: A writer waits so long for another one before it gives up; shorter than a lease lasts,

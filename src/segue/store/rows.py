@@ -1,11 +1,10 @@
-"""Records as rows of the SQLite store, and back. Pure."""
+"""Records as rows of SQL stores, and back. Pure."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from segue.model.definition import (
     barrier_from_json,
@@ -24,6 +23,14 @@ _STATES: Final = {state.value: state for state in TaskState}
 _CAUSES: Final[dict[str | None, Cause | None]] = {cause.value: cause for cause in Cause} | {
     None: None
 }
+
+
+class NamedRow(Protocol):
+    """A row that knows the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return what is in the column."""
+        ...
 
 
 def step_rows() -> list[tuple[str, str]]:
@@ -88,7 +95,7 @@ def run_change(run: RunRecord, number: int) -> tuple[Any, ...]:
     )
 
 
-def run_record(row: sqlite3.Row) -> RunRecord:
+def run_record(row: NamedRow) -> RunRecord:
     """Return the run of a row of `runs`."""
     return RunRecord(
         id=row["id"],
