@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 from commands import wait_for_death
@@ -191,3 +192,25 @@ def test_ctrl_c_in_the_foreground_starts_nothing_more_and_lets_go(maestro):
     assert maestro.states() == {"a": "FINISHED", "b": "INITIALIZED"}
     maestro.conductor("out")
     assert maestro.states() == {"a": "FINISHED", "b": "FINISHED"}
+
+
+def test_a_folder_that_was_removed_under_its_conductor_is_not_given_to_another(maestro):
+    gate = maestro.gate("waits")
+    spec = maestro.write({"waits": step(gate.script())})
+    out = maestro.launch(spec)
+    gate.wait()
+    subprocess.run(["rm", "-rf", str(out)], check=True)
+
+    done = maestro("run", "-y", "-o", "out", spec, code=1)
+
+    assert "still writes into" in done.err
+
+
+def test_a_retry_makes_the_folder_of_temporary_scripts_anew(maestro):
+    spec = maestro.write({"fails": step(f"test -e {maestro.folder}/go")})
+    maestro("run", "-y", "-fg", "--usetmp", "-o", "out", spec, code=2)
+    (maestro.folder / "go").touch()
+
+    maestro.segue("retry")
+
+    assert maestro.states() == {"fails": "FINISHED"}

@@ -5,9 +5,9 @@ from places import job
 
 from segue.executors.batch_records import Exit
 from segue.executors.slurm_judge import Facts, Patience, judge
-from segue.executors.slurm_options import OptionError, parse_options
+from segue.executors.slurm_options import OptionError, header_options, parse_options
 from segue.executors.slurm_outbox import id_of
-from segue.executors.slurm_request import grouped, request_of, single_command
+from segue.executors.slurm_request import _mended, grouped, request_of, single_command
 from segue.executors.slurm_settings import settings_of
 from segue.executors.slurm_states import STATES, meaning_of
 from segue.executors.slurm_text import (
@@ -313,3 +313,10 @@ def test_a_kill_for_memory_is_known_by_slurms_words():
     assert report.cause is Cause.NODE_FAILURE
     report = end(listed=row("FAILED", number=9), has_folder=False, last_words=words)
     assert (report.cause, report.signal) == (Cause.OUT_OF_MEMORY, 9)
+
+
+def test_fewer_processes_than_nodes_are_left_to_the_header():
+    header = header_options(["#SBATCH --nodes=2"])
+
+    assert _mended(Resources(nodes=2, processes=1), header) == []
+    assert _mended(Resources(nodes=2, processes=2), header) == ["--ntasks=2"]

@@ -90,7 +90,7 @@ def _conduct(path: Path, options: argparse.Namespace) -> int:
     with contextlib.closing(study.service.store):
         if study.run.state in FINAL_RUN:
             log.info(f"'{settings.name}' has ended: {VERDICTS[study.run.state][0]}")
-            return verdict_code(study.run)
+            return verdict_code(study.run, study.service.store)
         return conduct(study, log, force=options.force)
 
 

@@ -33,6 +33,7 @@ def keep_study(session: Session, record: RunRecord) -> None:
     if link is None or not _is_of(session, record, link.run):
         return
     settings = read_settings(path)
+    ready_temporary(settings)
     session.progress = Together(session.progress, _progress(session, record, settings, link.name))
 
 

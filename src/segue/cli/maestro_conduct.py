@@ -26,8 +26,9 @@ from segue.maestro.story import story
 from segue.maestro.table import StudyTable
 from segue.model.errors import StoreError, UserError
 from segue.model.run import AttemptRecord, RunRecord
-from segue.model.states import FINAL_RUN, RunState, TaskState
+from segue.model.states import FINAL_RUN, Cause, RunState, TaskState
 from segue.protocols.clock import SystemClock
+from segue.protocols.store import Store
 
 #: How often a conductor looks for files that ask for something, in seconds.
 LOOK_S: Final = 1.0
@@ -51,12 +52,20 @@ def conduct(study: Study, log: StudyLog, *, force: bool = False) -> int:
         log.close()
     if record.state in FINAL_RUN and settings.temporary:
         shutil.rmtree(settings.temporary, ignore_errors=True)
-    return verdict_code(record)
+    return verdict_code(record, study.service.store)
 
 
-def verdict_code(record: RunRecord) -> int:
-    """Return a conductor's exit code: 0 finished, 2 with failures, 3 cancelled, 1 not ended."""
-    return VERDICTS[record.state][1] if record.state in FINAL_RUN else FAILED
+def verdict_code(record: RunRecord, store: Store) -> int:
+    """Return a conductor's exit code: 0 finished, 2 with failures, 3 cancelled, 1 not ended.
+
+    A step that somebody has cancelled behind our back makes the study a cancelled one.
+    """
+    if record.state not in FINAL_RUN:
+        return FAILED
+    stopped = (each.cause is Cause.CANCELLED for _, each in store.records(record.id))
+    if record.state is RunState.FAILED and any(stopped):
+        return VERDICTS[RunState.CANCELLED][1]
+    return VERDICTS[record.state][1]
 
 
 def _drive(study: Study, settings: Settings, log: StudyLog, *, force: bool) -> RunRecord:

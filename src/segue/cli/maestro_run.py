@@ -20,6 +20,7 @@ from segue import wiring
 from segue.cli.maestro_begin import generated, source_of, store_run, write_meta
 from segue.cli.maestro_study import answer, find_study, open_study, print_line
 from segue.cli.run import check_names, make_workspace, own_workspace
+from segue.engine.service import Service
 from segue.maestro.files import (
     BATCH_INFO,
     Settings,
@@ -34,6 +35,7 @@ from segue.maestro.outline import make_outline
 from segue.model.errors import OutsideError, UserError
 from segue.model.states import FINAL_RUN
 from segue.model.workflow import Workflow
+from segue.protocols.clock import SystemClock
 from segue.protocols.dialect import Source
 
 #: So long a conductor in the background may take to have the study, in seconds.
@@ -121,8 +123,21 @@ def _clear(path: Path, spec: str, options: argparse.Namespace, log: StudyLog) ->
             shutil.rmtree(path)
         except OSError as error:
             raise UserError(f"{path} cannot be removed: {error}", "choose another one") from error
+    _check_nobody_writes(path)
     make_workspace(str(path), "-o")
     return True
+
+
+def _check_nobody_writes(path: Path) -> None:
+    """Raise `UserError` while an engine drives a run in a folder that somebody has removed."""
+    service = Service(wiring.open_store(), SystemClock())
+    with contextlib.closing(service.store):
+        for run in service.store.runs(workspace=str(path)):
+            if run.state not in FINAL_RUN and service.has_engine(run.id):
+                raise UserError(
+                    f"run {run.id} still writes into {path}, although its folder was removed",
+                    f"cancel it first: segue cancel {run.id}",
+                )
 
 
 def _check_removable(path: Path, spec: str) -> None:

@@ -168,10 +168,12 @@ def _mended(resources: Resources, header: Sequence[Option]) -> list[str]:
     """Return what a header forgets of what its task asks for.
 
     Maestro's header reserves one task for ``nodes: 1, procs: 4``, and no cores for each.
+    With fewer processes than nodes it is left alone: Slurm would give fewer nodes.
     """
     given = {option.name for option in header}
     options = []
-    if resources.processes and not {"ntasks", "ntasks-per-node"} & given:
+    enough = (resources.processes or 0) >= (resources.nodes or 1)
+    if resources.processes and enough and not {"ntasks", "ntasks-per-node"} & given:
         options.append(f"--ntasks={resources.processes}")
     if resources.cores_per_process and "cpus-per-task" not in given:
         options.append(f"--cpus-per-task={resources.cores_per_process}")

@@ -52,6 +52,8 @@ FAILURES: Final = {
     Cause.TIMED_OUT: "TIMEDOUT",
     Cause.NODE_FAILURE: "HWFAILURE",
     Cause.LOST: "HWFAILURE",
+    # By somebody who did not ask us: scancel, an administrator.
+    Cause.CANCELLED: "CANCELLED",
 }
 DRY_RUN: Final = "DRYRUN"
 STATE_WORDS: Final = (

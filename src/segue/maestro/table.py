@@ -20,7 +20,7 @@ from segue.maestro.rows import (
 )
 from segue.maestro.status_csv import csv_line, csv_text
 from segue.model.run import AttemptRecord, TaskRecord
-from segue.model.states import FINAL, TaskState
+from segue.model.states import FINAL, Cause, TaskState
 
 _NEW = TaskRecord()
 _CANCELLED = WORDS[TaskState.CANCELLED]
@@ -159,9 +159,12 @@ class StudyTable:
         return word, min(times) if times else None
 
     def _fault(self, position: int) -> tuple[str, float | None] | None:
-        state = self._records[position].state
+        record = self._records[position]
+        state = record.state
         if state is TaskState.SKIPPED:
             return self._behind.get(position)
+        if state is TaskState.FAILED and record.cause is Cause.CANCELLED:
+            state = TaskState.CANCELLED
         if state in (TaskState.FAILED, TaskState.CANCELLED):
             return WORDS[state], self._courses.get(position, NO_COURSE).ended_at
         return None
