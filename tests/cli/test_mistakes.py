@@ -171,7 +171,7 @@ def test_a_socket_is_no_workflow(segue, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "code", "said"),
     [
-        ("postgres://host/base", 2, "no store knows 'postgres://host/base'"),
+        ("oracle://host/base", 2, "no store knows 'oracle://host/base'"),
         ("sqlite://", 2, "sqlite:///home/me/segue.db"),
         ("sqlite:///tmp/x.db?colour=red", 2, "colour"),
         ("sqlite:///tmp/x.db?synchronous=perhaps", 2, "synchronous"),
