@@ -2,6 +2,7 @@
 
 import pytest
 from commands import Segue
+from launch_program import Launcher
 from maestro_program import Maestro
 
 
@@ -15,5 +16,12 @@ def segue(tmp_path):
 @pytest.fixture
 def maestro(tmp_path):
     program = Maestro(tmp_path)
+    yield program
+    program.close()
+
+
+@pytest.fixture
+def launch(tmp_path):
+    program = Launcher(tmp_path)
     yield program
     program.close()

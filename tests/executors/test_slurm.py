@@ -14,6 +14,7 @@ from segue.model.errors import ExecutorError
 from segue.model.events import Returned, Started, Submitted
 from segue.model.states import Cause
 from segue.model.workflow import Argv, Container, Nothing, Output, Resources
+from segue.protocols.executor import JobKey
 from segue.testing.executor_suite import Watcher
 
 
@@ -324,6 +325,28 @@ def test_the_bell_tells_of_an_end_before_slurm_is_asked(tmp_path):
     executor.close()
 
     assert "squeue" not in executor._commands.calls
+
+
+def test_a_hint_tells_of_an_end_where_the_bell_is_not_heard(tmp_path):
+    watcher = watched(tmp_path / "state", poll_s=3600.0)
+    executor = watcher.executor
+    task = job(tmp_path, 0, "exit 0")
+    watcher.submit(task)
+    executor._bells._seen.clear()
+    watcher._next = lambda left_s: executor.poll({}) if executor.due_s() == 0 else []
+    watcher.until(lambda: list(Path(task.folder).glob("begun.*")))
+
+    executor.hint([task.key])
+
+    watcher.end(task.key)
+    executor.close()
+    assert "squeue" not in executor._commands.calls
+
+
+def test_a_hint_about_a_stranger_changes_nothing(watcher, tmp_path):
+    watcher.executor.hint([JobKey("r", 5, 1)])
+
+    assert watcher.executor.due_s() == float("inf")
 
 
 # After a crash -----------------------------------------------------------------------

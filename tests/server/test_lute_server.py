@@ -126,10 +126,75 @@ def test_two_jobs_of_one_name_do_not_mix(site):
 def test_the_engine_says_what_runs_before_a_job_has_spoken(site):
     site.board.running("r.1.1", "77", "Tester")
     shown = json.loads(site.ask("GET", "/tasks").text)["managed_tasks"]
-    site.board.ended("r.1.1", "77")
+    site.board.ended("r.1.1")
 
     assert shown == [{"name": "Tester", "status": "RUNNING"}]
     assert site.ask("GET", "/tasks").text == '{ "managed_tasks": [] }'
+
+
+def status(site, name, status, **ids):
+    site.ask("POST", "/status", {"managed_task": name, "status": status, **ids})
+
+
+def names(site):
+    shown = json.loads(site.ask("GET", "/tasks").text)["managed_tasks"]
+    return [(each["name"], each["status"]) for each in shown]
+
+
+def test_an_executor_that_knows_only_its_job_id_is_the_job_that_runs(site):
+    site.board.running("r.1.1", "77", "Tester")
+    site.board.running("r.2.1", "78", "Tester")
+    status(site, "Tester", "COMPLETED", orig_job_id="78")
+
+    assert names(site) == [("Tester", "RUNNING")]
+    assert site.board.status_of("r.2.1") == "COMPLETED"
+    assert site.board.keys_of(site.heard[-1]) == ("r.2.1",)
+
+
+def test_an_executor_that_speaks_before_the_batch_system_is_not_shown_twice(site):
+    status(site, "Tester", "STARTED", orig_job_id="77")
+    site.board.running("r.1.1", "77", "Tester")
+
+    assert names(site) == [("Tester", "STARTED")]
+
+
+def test_an_element_of_an_array_is_known_by_its_name_alone(site):
+    site.board.running("r.1.1", "77_0", "Tester_0")
+    site.board.running("r.2.1", "77_1", "Tester_1")
+    status(site, "Tester_1", "FAILED", orig_job_id="79")
+
+    assert site.board.status_of("r.2.1") == "FAILED"
+    assert site.board.status_of("r.1.1") == "RUNNING"
+
+
+def test_a_name_alone_tells_only_one_that_runs_alone(site):
+    site.board.running("r.1.1", "", "Tester")
+    status(site, "Tester", "RUNNING")
+    alone = site.board.status_of("r.1.1"), site.board.keys_of(site.heard[-1])
+    site.board.running("r.2.1", "", "Tester")
+    status(site, "Tester", "COMPLETED")
+
+    assert alone == ("RUNNING", ("r.1.1",))
+    assert site.board.status_of("r.1.1") == site.board.status_of("r.2.1") == "RUNNING"
+    assert site.board.keys_of(site.heard[-1]) == ("r.1.1", "r.2.1")
+
+
+def test_the_job_id_of_the_launch_itself_tells_nothing(site):
+    site.board.own_job_id = "5"
+    site.board.running("r.1.1", "local:1", "Tester")
+    site.board.running("r.2.1", "local:2", "Reader")
+    status(site, "Reader", "COMPLETED", orig_job_id="5")
+
+    assert names(site) == [("Tester", "RUNNING")]
+
+
+def test_what_an_ended_job_says_later_is_of_no_other(site):
+    site.board.running("r.1.1", "77", "Tester")
+    site.board.ended("r.1.1")
+    site.board.running("r.2.1", "78", "Tester")
+    status(site, "Tester", "COMPLETED", orig_job_id="77")
+
+    assert site.board.status_of("r.2.1") == "RUNNING"
 
 
 def test_a_long_line_is_cut_and_says_so(site):

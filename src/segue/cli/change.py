@@ -252,6 +252,10 @@ def go_on(
     from segue import wiring
     from segue.cli.engine import Session
 
+    if "launch" in record.reading:
+        from segue.cli.launch_slurm_session import conduct
+
+        return conduct(service, record, jobs, force=force, as_json=as_json)
     clock = SystemClock()
     state = wiring.state_directory()
     executors = wiring.open_executors(state, clock, slots=jobs or record.slots or None)

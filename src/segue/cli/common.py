@@ -81,7 +81,8 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--lute-command", default="", metavar="TEMPLATE",
-            help="LUTE: what runs a step, such as 'prog -t {task_name} -c {config}'.",
+            help="LUTE: what runs a step, such as 'prog -t {task_name} -c {config}' "
+            "(default: our own Executor).",
         ),
         click.option(
             "--lute-config", default="", metavar="FILE", help="LUTE: the config YAML of the tasks."
@@ -166,6 +167,8 @@ def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> 
         chosen["pargs"] = list(options["pargs"])
     if options.get("lute_config"):
         chosen["config"] = os.path.abspath(options["lute_config"])
+        # Without another command our own Executor runs the managed Tasks.
+        chosen.setdefault("lute_command", own_lute_command())
     return Source(
         path=path,
         text=text,
@@ -176,6 +179,15 @@ def source_of(path: str, text: str, workspace: str, options: dict[str, Any]) -> 
         now=time.time(),
         options=chosen,
     )
+
+
+def own_lute_command() -> str:
+    """Return the template of the command that runs one of our own managed Tasks."""
+    import shlex
+
+    python = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
+    words = "-t {task_name} -c {config} --values {values}"
+    return f"{python} -m segue.lute.run_task {words}"
 
 
 def exit_with(run: RunRecord) -> None:

@@ -58,6 +58,8 @@ class Session:
         )
         self.interrupts = 0
         self.leaving = ""
+        #: What a run that is cancelled by a signal is told as the reason.
+        self.cancel_reason = "Ctrl-C"
         self._cancel_asked = False
         self._drain_said = False
         self._recalled_at = 0.0
@@ -204,7 +206,7 @@ class Session:
             self.store.put_command(
                 run,
                 CommandKind.CANCEL.value,
-                {"reason": "Ctrl-C"},
+                {"reason": self.cancel_reason},
                 self.engine.scheduler.clock.now(),
             )
             scheduler.ring()

@@ -18,6 +18,7 @@ from segue.model.errors import OutsideError, UserError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "Run a workflow file."),
     "validate": ("read", "Check a workflow file; show all that is wrong with it."),
+    "convert": ("convert", "Write a LUTE workflow file in the form of another launcher."),
     "graph": ("read", "Show the graph of a workflow file or of a run."),
     "runs": ("look", "List runs, newest first."),
     "status": ("look", "Show how far a run has come."),

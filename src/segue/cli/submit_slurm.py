@@ -102,3 +102,7 @@ def _submit(task: str, text: str, words: Sequence[str]) -> str:
         raise OutsideError(f"sbatch refuses: {done.stderr.strip()}", "see the Slurm arguments")
     sys.stderr.write(done.stderr)
     return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@ command that starts a managed Task. The grammar of the file is in `lute_steps`.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
@@ -54,7 +55,13 @@ class Lute:
         if root is not None:
             roots = reader.read_root(root)
         joins = Joins(reader.ids, problems)
-        maker = _TaskMaker(_Command.of(source, problems), _slurm_args(source), joins, problems)
+        maker = _TaskMaker(
+            _Command.of(source, problems),
+            _slurm_args(source),
+            bool(source.options.get("slurm_merge")),
+            joins,
+            problems,
+        )
         tasks = () if _too_many(roots, problems) else tuple(maker.tasks(roots))
         if any(problem.severity is Severity.ERROR for problem in problems):
             raise WorkflowError(_in_order(problems))
@@ -119,6 +126,7 @@ class _Command:
             "config": self.config,
             "rule": made.step.rule.name,
             "index": "" if made.number is None else made.number,
+            "values": json.dumps(dict(made.values)),
         }
         return tuple(fill(word, values) for word in self.words)
 
@@ -129,6 +137,8 @@ class _TaskMaker:
 
     command: _Command
     slurm_args: str
+    #: Options of a step are merged with `slurm_args`, and do not replace them.
+    slurm_merge: bool
     joins: Joins
     problems: list[Problem]
     _said: set[str] = field(default_factory=set)
@@ -142,6 +152,8 @@ class _TaskMaker:
             options: dict[str, Any] = {}
             if slurm_params := self._slurm_params(each):
                 options["slurm_params"] = slurm_params
+                if self.slurm_merge and each.step.slurm_params and self.slurm_args:
+                    options["slurm_defaults"] = self.slurm_args
             if not each.step.run_dependent:
                 options["run_dependent"] = False
             parent = () if each.parent is None else (names[each.parent],)
@@ -161,7 +173,7 @@ class _TaskMaker:
         try:
             return self.command.filled(made)
         except TemplateError as error:
-            hint = "fields: {task_name}, {config}, {rule}, {index}, and those of the sweep"
+            hint = "fields: {task_name}, {config}, {rule}, {index}, {values}, those of the sweep"
             self._say_once("bad_option", f"option lute_command: {error}", None, hint)
             return ()
 

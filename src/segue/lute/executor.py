@@ -9,6 +9,7 @@ decisions are in the modules that it calls.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -52,12 +53,15 @@ class Executor:
         header: AnalysisHeader,
         *,
         suffix: str = "",
+        values: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._managed = managed
         self._config = config
         self._header = header
         self._suffix = suffix
+        #: What wins over the section: the values of an instance of a sweep.
+        self._values = dict(values or {})
         self._environment = dict(environment)
         self._manager = ManagerClient(managed.name + suffix, environment)
         self._board = Switchboard()
@@ -122,6 +126,8 @@ class Executor:
         words += ["-t", self._managed.task.name(), "-c", self._config.path]
         if self._suffix:
             words += ["--suffix", self._suffix]
+        if self._values:
+            words += ["--values", json.dumps(self._values)]
         if not mpi:
             return words
         mpirun = shutil.which("mpirun", path=self._environment.get("PATH"))

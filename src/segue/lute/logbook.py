@@ -94,6 +94,8 @@ class Logbook:
                 data = answer.read(_ANSWER_LIMIT_BYTES)
             document = json.loads(data)
         except (urllib.error.URLError, OSError, ValueError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it is the connection as well
             hint = "say the facts yourself, or name another logbook with SEGUE_LOGBOOK_URL"
             raise OutsideError(f"the logbook at {url} does not answer: {error}", hint) from error
         if not isinstance(document, dict) or not document.get("success", True):

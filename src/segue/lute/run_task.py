@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from segue.lute.executor import FAILED, Executor
 from segue.lute.parameters import read_header
 from segue.lute.registry import find_managed_task
-from segue.lute.subprocess_task import read_file
+from segue.lute.subprocess_task import read_file, read_values
 from segue.model.errors import SegueError
 
 
@@ -20,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="run_task", description="Run one managed Task.")
     parser.add_argument("-t", "--taskname", required=True, help="the managed Task: Tester")
     parser.add_argument("-c", "--config", required=True, help="the config YAML")
+    parser.add_argument(
+        "--values", default="{}", help="values that win over those of the section, as JSON"
+    )
     parser.add_argument("-d", "--debug", action="store_true", help="say more")
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -31,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         managed, suffix = find_managed_task(options.taskname, os.environ)
         config = read_file(os.path.abspath(options.config))
         header = read_header(config, os.environ)
-        return Executor(managed, config, header, suffix=suffix).run()
+        values = read_values(options.values)
+        return Executor(managed, config, header, suffix=suffix, values=values).run()
     except SegueError as error:
         sys.stdout.write(f"{error}\n")
         return FAILED

@@ -85,16 +85,22 @@ def job_script(submission: Submission, environment: Mapping[str, str]) -> str:
     lines += [f"#SBATCH {shlex.quote(word)}" for word in submission.slurm_arguments]
     lines += [f"#SBATCH --output={log}", f"#SBATCH --error={log}"]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in _variables(submission)]
-    if environment.get("LUTE_USE_TCP") == "0":
-        lines += ["unset LUTE_USE_TCP", 'export LUTE_SOCKET="/tmp/lute_$SLURM_JOB_ID.sock"']
-    else:
-        lines.append("export LUTE_USE_TCP=1")
-    variable, usual = PSANA[submission.psana]
-    set_up = shlex.quote(environment.get(variable, usual))
-    # Away from the site the Task runs on what there is.
-    lines.append(f"[ -r {set_up} ] && source {set_up}")
+    lines += set_up_lines(submission.psana, environment)
     lines.append(shlex.join(task_command(submission)))
     return "\n".join(lines) + "\n"
+
+
+def set_up_lines(psana: int, environment: Mapping[str, str]) -> list[str]:
+    """Return the lines of shell that make the environment which LUTE's Tasks expect."""
+    if environment.get("LUTE_USE_TCP") == "0":
+        where = "${SLURM_JOB_ID:-$$}"
+        lines = ["unset LUTE_USE_TCP", f'export LUTE_SOCKET="/tmp/lute_{where}.sock"']
+    else:
+        lines = ["export LUTE_USE_TCP=1"]
+    variable, usual = PSANA[psana]
+    set_up = shlex.quote(environment.get(variable, usual))
+    # Away from the site the Task runs on what there is.
+    return [*lines, f"[ -r {set_up} ] && source {set_up}"]
 
 
 def task_command(submission: Submission) -> list[str]:

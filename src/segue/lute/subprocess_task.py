@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-t", "--task", required=True, help="the name of the Task: Test")
     parser.add_argument("-c", "--config", required=True, help="the config YAML")
     parser.add_argument("--suffix", default="", help="of a sweep's instance: _0, _1 ...")
+    parser.add_argument(
+        "--values", default="{}", help="values that win over those of the section, as JSON"
+    )
     return parser
 
 
@@ -71,7 +74,29 @@ def _parameters(task: type[Task[Any]], options: argparse.Namespace) -> TaskParam
         if warning is not None:
             sys.stderr.write(f"{warning}\n")
     model = task.parameters_model
-    return read_parameters(model, config, section, os.environ)
+    return read_parameters(model, config, section, os.environ, read_values(options.values))
+
+
+def read_values(text: str) -> dict[str, Any]:
+    """Return the values of one instance of a sweep.
+
+    Raises
+    ------
+    UserError
+        If the text is no JSON object.
+
+    Examples
+    --------
+    >>> read_values('{"num_arrays": 5}')
+    {'num_arrays': 5}
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"--values {text[:80]!r} is no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"--values {text[:80]!r} is no JSON object", "write '{\"name\": 1}'")
+    return values
 
 
 def read_file(path: str) -> Any:

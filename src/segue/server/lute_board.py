@@ -46,6 +46,7 @@ class Said:
 class _Job:
     name: str
     status: str = ""
+    job_id: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,7 +56,13 @@ class Board:
 
     #: Called with what has been said, after it is known here: a hint, the truth is elsewhere.
     on_said: Callable[[Said], None] = lambda said: None
+    #: A job id that says nothing: that of the job which we run in ourselves, and which local
+    #: jobs find in their environment.
+    own_job_id: str = ""
     _jobs: dict[str, _Job] = field(default_factory=dict)
+    #: Jobs that run, by id and by name: the keys under which they are kept.
+    _by_job_id: dict[str, str] = field(default_factory=dict)
+    _by_name: dict[str, list[str]] = field(default_factory=dict)
     _queues: dict[str, deque[str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,14 +98,45 @@ class Board:
     def running(self, key: str, job_id: str, name: str) -> None:
         """A job has begun: it is shown although it has said nothing yet."""
         with self._lock:
+            for early in (f"job {job_id}", name):
+                if early in self._jobs and key not in self._jobs:
+                    # It has spoken before the batch system told that it runs.
+                    self._jobs[key] = self._jobs.pop(early)
             job = self._job(Said(name, job_id=job_id, key=key))
             job.status = job.status or "RUNNING"
+            job.job_id = job_id
+            if job_id:
+                self._by_job_id[job_id] = key
+            if key not in self._by_name.setdefault(name, []):
+                self._by_name[name].append(key)
 
-    def ended(self, key: str, job_id: str) -> None:
+    def ended(self, key: str) -> None:
         """A job has ended: it is shown no more."""
         with self._lock:
-            for identity in (key, f"job {job_id}"):
-                self._jobs.pop(identity, None)
+            job = self._jobs.pop(key, None)
+            if job is None:
+                return
+            for job_id in [each for each, mine in self._by_job_id.items() if mine == key]:
+                del self._by_job_id[job_id]
+            keys = self._by_name.get(job.name, [])
+            if key in keys:
+                keys.remove(key)
+            if not keys:
+                self._by_name.pop(job.name, None)
+
+    def status_of(self, key: str) -> str:
+        """Return what the job has said last; empty if it has said nothing."""
+        with self._lock:
+            job = self._jobs.get(key)
+            return job.status if job else ""
+
+    def keys_of(self, said: Said) -> tuple[str, ...]:
+        """Return the running jobs that may have said this; more than one only by name."""
+        with self._lock:
+            identity = self._identity(said)
+            if identity in self._jobs and (said.key or said.job_id):
+                return (identity,)
+            return tuple(self._by_name.get(said.name, ()))
 
     def tasks(self) -> str:
         """Return what runs now, as the Server's answer."""
@@ -137,13 +175,27 @@ class Board:
         return json.dumps({"message": message})
 
     def _job(self, said: Said) -> _Job:
-        identity = said.key or (f"job {said.job_id}" if said.job_id else said.name)
+        identity = self._identity(said)
         job = self._jobs.get(identity)
         if job is None:
             if len(self._jobs) >= JOBS_LIMIT:
                 raise BadRequestError("there are too many jobs")
             job = self._jobs[identity] = _Job(said.name)
         return job
+
+    def _identity(self, said: Said) -> str:
+        """Return under which word the job is kept that has said this."""
+        if said.key:
+            return said.key
+        running = self._by_name.get(said.name, [])
+        if said.job_id and said.job_id != self.own_job_id:
+            known = self._by_job_id.get(said.job_id)
+            if known is None and len(running) == 1 and "_" in self._jobs[running[0]].job_id:
+                # An element of an array has an id of its own, which only it knows.
+                known = self._by_job_id[said.job_id] = running[0]
+            return known or f"job {said.job_id}"
+        # Without an id a name tells only one that runs alone.
+        return running[0] if len(running) == 1 else said.name
 
 
 def text_of(value: Any) -> str:
