@@ -414,6 +414,7 @@ def test_output_has_its_second_name_while_the_job_runs(local, tmp_path):
 
     local.submit(each)
     [pid] = pids_of(tmp_path, 0)
+    local.first(Started, each.key)
     live = (tmp_path / f"fit.{pid}.out").read_text()
     open_gate(tmp_path, 0)
     local.end(each.key)
