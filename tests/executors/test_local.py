@@ -452,3 +452,18 @@ def test_a_second_name_that_is_taken_goes_to_the_newest_attempt(local, tmp_path)
 
     assert end.cause is None
     assert (tmp_path / "fit.out").read_text() == "new\n"
+
+
+def test_a_job_that_is_ended_with_the_machine_is_lost_and_has_not_failed(local, tmp_path, state):
+    each = gated(tmp_path, 0)
+    local.submit(each)
+    [pid] = pids_of(tmp_path, 0)
+    [spool] = spools(state)
+
+    kill_keeper(spool, signal.SIGTERM)
+    local.submit(job(tmp_path, 1, "true"))
+    local.first(Returned, key(1))
+    os.kill(pid, signal.SIGTERM)
+
+    end = local.end(each.key)
+    assert (end.cause, end.signal) == (Cause.LOST, signal.SIGTERM)

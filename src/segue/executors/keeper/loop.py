@@ -21,6 +21,8 @@ from segue.executors.keeper.link import Link
 #: A start, or a wait for a slot, is told only when it has lasted so long. Jobs of a few
 #: milliseconds then cost the engine one message each.
 TELL_AFTER_S = 0.02
+#: What a machine that goes down sends to all that runs on it.
+SHUTDOWN_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 #: Pause before the journal is tried again after an error.
 JOURNAL_RETRY_S = 1.0
 #: A journal without any job that matters is emptied when it is larger than this.
@@ -263,6 +265,9 @@ class Keeper:
         del self.running[job.pid]
         code = os.waitstatus_to_exitcode(job.result[0])
         cause = job.stop_cause or ("signal" if code < 0 else "exit_code" if code else None)
+        if self.draining and cause == "signal" and -code in SHUTDOWN_SIGNALS:
+            # Whoever ends the machine ends all of its processes: not this job's own failure.
+            cause, message = "lost", "it was ended with the machine, or with the session"
         self._end(job, cause, code if code >= 0 else None, -code if code < 0 else None, message)
 
     def _end(
