@@ -20,7 +20,11 @@ from segue.model.events import (
     Ended,
     Grown,
     GrowthFailed,
+    HoldTasks,
+    MarkDone,
+    PatchTasks,
     PauseRun,
+    ReleaseTasks,
     ResumeRun,
     RetryTasks,
     Returned,
@@ -129,8 +133,12 @@ class World:
             assert (step.old, step.new) in STEPS | COMMAND_STEPS
             if step.new is TaskState.SUCCEEDED:
                 self.ended_well[step.task] = step.attempt
+            elif step.old is TaskState.SUCCEEDED:
+                assert isinstance(event, RetryTasks)
+                assert event.force
+                self.ended_well.pop(step.task, None)
         ended = [at for at, record in enumerate(before) if record.state in FINAL]
-        if not isinstance(event, RetryTasks):
+        if not isinstance(event, RetryTasks | MarkDone):
             assert all(self.play.run.records[at] == before[at] for at in ended)
         self.past.append(event)
         self.check()
@@ -188,10 +196,16 @@ class World:
         return draw(
             st.sampled_from(
                 [CancelTask(at, now), RetryTasks((at,), now), RetryTasks((), now),
+                 RetryTasks((at,), now, force=True), HoldTasks((at,), now),
+                 ReleaseTasks((at,), now), MarkDone((at,), now), self.some_patch(at),
                  PauseRun(now), ResumeRun(now), ResumeRun(now), CancelRun(now), ClockSetBack(now),
                  UpdateRun(now, draw(LIMITS), draw(LIMITS)), reused(range(len(run.nodes)), now)]
             )
         )  # fmt: skip
+
+    def some_patch(self, at: int) -> PatchTasks:
+        changes = {"priority": self.data.draw(st.integers(0, 2)), "retry": self.data.draw(RETRIES)}
+        return PatchTasks({at: task("new", **changes)}, self.play.now)
 
 
 LIMITS = st.sampled_from([None, 0, 1, 3])

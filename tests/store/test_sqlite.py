@@ -159,8 +159,20 @@ def test_an_engine_of_the_first_release_goes_on_while_its_store_is_brought_up_to
     store.close()
 
 
-def test_no_way_leads_on_from_success():
-    assert not [way for way in way_rows() if way[0] == TaskState.SUCCEEDED]
+def test_from_success_a_way_leads_only_to_what_a_person_can_ask_for():
+    """Run again, by force: and then no further than to the intent, within one turn."""
+    ways = {new for old, new in way_rows() if old == TaskState.SUCCEEDED}
+
+    assert ways == {"waiting", "ready", "submitting", "skipped", "cancelled", "succeeded"}
+
+
+def test_no_turn_leads_beyond_an_intent_to_submit():
+    """Store first, act second: what an attempt has come to is another turn's."""
+    beyond = {"submitted", "running", "failed"}
+
+    assert {old for old, new in way_rows() if new in beyond} == {
+        "submitting", "submitted", "running",
+    }  # fmt: skip
 
 
 def test_the_database_refuses_a_task_that_does_not_begin_waiting(path):

@@ -7,21 +7,30 @@ from enum import StrEnum
 from typing import Any
 
 from segue.engine.live_run import LiveRun
+from segue.model.definition import task_from_json
 from segue.model.events import (
     CancelRun,
     CancelTask,
     Command,
+    HoldTasks,
+    MarkDone,
+    PatchTasks,
     PauseRun,
+    ReleaseTasks,
     ResumeRun,
     RetryTasks,
     UpdateRun,
 )
+from segue.model.workflow import Task
 from segue.protocols.store import StoredCommand
 
 
 class CommandKind(StrEnum):
     """What a person can ask of a run. `cancel` and `retry` may name tasks.
 
+    `retry` with `force` runs the named tasks again however they ended, and all behind them.
+    `hold`, `release` and `mark_done`, which has a reason, name tasks; `patch` has new
+    definitions by the names of their tasks, in the form of `segue.model.definition`.
     `update` has numbers, each of which may be absent: `limit` and `restart_limit`, both
     0 for without limit. `reuse` is stored together with a new run (see `segue.engine.reuse`)
     and carried out before anything of it can start.
@@ -33,6 +42,10 @@ class CommandKind(StrEnum):
     RESUME = "resume"
     UPDATE = "update"
     REUSE = "reuse"
+    HOLD = "hold"
+    RELEASE = "release"
+    MARK_DONE = "mark_done"
+    PATCH = "patch"
 
 
 def command_events(command: StoredCommand, run: LiveRun, now: float) -> Sequence[Command]:
@@ -50,7 +63,16 @@ def command_events(command: StoredCommand, run: LiveRun, now: float) -> Sequence
         case CommandKind.CANCEL:
             return [CancelRun(now, reason)]
         case CommandKind.RETRY:
-            return [RetryTasks(tasks, now)] if tasks or not names else []
+            force = command.argument.get("force") is True
+            return [RetryTasks(tasks, now, force)] if tasks or not (names or force) else []
+        case CommandKind.HOLD:
+            return [HoldTasks(tasks, now)]
+        case CommandKind.RELEASE:
+            return [ReleaseTasks(tasks, now)]
+        case CommandKind.MARK_DONE:
+            return [MarkDone(tasks, now, reason)]
+        case CommandKind.PATCH:
+            return [PatchTasks(_definitions(command, run), now)]
         case CommandKind.PAUSE:
             return [PauseRun(now)]
         case CommandKind.RESUME:
@@ -65,6 +87,15 @@ def command_events(command: StoredCommand, run: LiveRun, now: float) -> Sequence
             ]
         case CommandKind.REUSE:
             return []  # the run has begun, and runs everything
+
+
+def _definitions(command: StoredCommand, run: LiveRun) -> dict[int, Task]:
+    definitions = command.argument.get("definitions", {})
+    return {
+        run.index[name]: task_from_json(definition)
+        for name, definition in definitions.items()
+        if name in run.index
+    }
 
 
 def _number(value: Any) -> int | None:
@@ -84,7 +115,7 @@ def describe(command: StoredCommand) -> str:
     'update restart limit 0'
     """
     argument = command.argument
-    names = argument.get("tasks", [])
+    names = argument.get("tasks", []) or list(argument.get("definitions", ()))
     shown = [*names[:5], f"and {len(names) - 5} more"] if len(names) > 5 else list(names)
     if command.kind == CommandKind.REUSE:
         shown.append(f"of {argument.get('run')}")
@@ -93,4 +124,6 @@ def describe(command: StoredCommand) -> str:
             shown.append(f"{limit.replace('_', ' ')} {argument[limit]}")
     if argument.get("reason"):
         shown.append(f"({argument['reason']})")
-    return " ".join([command.kind, *shown])
+    if argument.get("force"):
+        shown.append("and all behind, by force")
+    return " ".join([command.kind.replace("_", " "), *shown])

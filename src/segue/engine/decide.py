@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from segue.engine import orders
+from segue.engine import interventions, orders
 from segue.engine.draft import Draft, is_waiting_for_needs
 from segue.engine.folders import attempt_folder
 from segue.engine.live_run import (
@@ -32,7 +32,11 @@ from segue.model.events import (
     Event,
     Grown,
     GrowthFailed,
+    HoldTasks,
+    MarkDone,
+    PatchTasks,
     PauseRun,
+    ReleaseTasks,
     ResumeRun,
     RetryTasks,
     Returned,
@@ -361,6 +365,10 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     CancelRun: orders.cancel_run,
     CancelTask: orders.cancel_task,
     RetryTasks: orders.retry,
+    HoldTasks: interventions.hold,
+    ReleaseTasks: interventions.release,
+    MarkDone: interventions.mark_done,
+    PatchTasks: interventions.patch,
     PauseRun: orders.pause,
     ResumeRun: orders.resume,
     UpdateRun: orders.update_run,

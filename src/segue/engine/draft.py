@@ -15,6 +15,7 @@ from segue.engine.live_run import (
 )
 from segue.model.run import AttemptRecord, Node, RunRecord, TaskRecord
 from segue.model.states import FINAL, Cause, TaskState, check_step
+from segue.model.workflow import Task
 
 
 class Draft:
@@ -28,6 +29,8 @@ class Draft:
         self.remarks: list[str] = []
         #: Attempts of an earlier run that are this run's now.
         self.reused: list[AttemptRecord] = []
+        #: Tasks that have a new definition.
+        self.patched: dict[int, Task] = {}
         self._records: dict[int, TaskRecord] = {}
         self._tallies: dict[int, Tally] = {}
         self._attempts: dict[int, AttemptRecord] = {}
@@ -58,7 +61,9 @@ class Draft:
     def node(self, position: int) -> Node:
         """Return the node at the position."""
         known = len(self.base.nodes)
-        return self.base.nodes[position] if position < known else self._nodes[position - known]
+        if position >= known:
+            return self._nodes[position - known]
+        return self.patched.get(position) or self.base.nodes[position]
 
     def position(self, name: str) -> int:
         """Return where the node of that name is."""
@@ -99,13 +104,12 @@ class Draft:
         """Move the node to the record's state, which must be a step of the table."""
         old = self.record(position)
         check_step(old.state, record.state)
+        if record.held and record.state is not TaskState.WAITING:
+            record = record._replace(held=False)
         self.steps.append(
             Step(position, record.attempt, old.state, record.state, self.now, cause, detail)
         )
-        if old.state in FINAL:
-            self._opened += 1
-        elif record.state in FINAL:
-            self._opened -= 1
+        self._opened += (old.state in FINAL) - (record.state in FINAL)
         self._records[position] = record
 
     def keep(self, position: int, record: TaskRecord) -> None:
@@ -167,6 +171,7 @@ class Draft:
             self._late,
             self.remarks,
             self.reused,
+            self.patched,
         )
 
 

@@ -98,7 +98,8 @@ class Decision(NamedTuple):
 
     `steps` is the story in order; `records`, `tallies` and `attempts` are its outcome,
     ready to be applied and stored. `nodes` are new ones, `late_needs` new needs of old ones,
-    `reused` the attempts of an earlier run that belong to this one now.
+    `reused` the attempts of an earlier run that belong to this one now, `patched` tasks with
+    new definitions.
     """
 
     steps: Sequence[Step] = ()
@@ -111,6 +112,7 @@ class Decision(NamedTuple):
     late_needs: Sequence[tuple[int, str]] = ()
     remarks: Sequence[str] = ()
     reused: Sequence[AttemptRecord] = ()
+    patched: Mapping[int, Task] = {}
 
     def __bool__(self) -> bool:
         return bool(self.steps or self.deeds or self.records or self.attempts or self.run)
@@ -201,7 +203,7 @@ class LiveRun:
 
     def _timer_counts(self, when: float, position: int) -> bool:
         record = self.records[position]
-        return record.state is TaskState.WAITING and record.not_before == when
+        return record.state is TaskState.WAITING and record.not_before == when and not record.held
 
     def ready(self, pool: str, at_most: int) -> list[int]:
         """Return up to `at_most` ready tasks of the pool, the first to start first."""
@@ -209,11 +211,18 @@ class LiveRun:
         taken: list[tuple[int, int]] = []
         while heap and len(taken) < at_most:
             entry = heapq.heappop(heap)
-            if self.records[entry[1]].state is TaskState.READY and entry not in taken:
+            if self._ready_counts(pool, entry) and entry not in taken:
                 taken.append(entry)
         for entry in taken:
             heapq.heappush(heap, entry)
         return [position for _, position in taken]
+
+    def _ready_counts(self, pool: str, entry: tuple[int, int]) -> bool:
+        """Tell whether an entry of the heap still holds: a patch may have moved the task."""
+        if self.records[entry[1]].state is not TaskState.READY:
+            return False
+        task = self.task(entry[1])
+        return task.priority == -entry[0] and (task.pool or self.record.pool) == pool
 
     def overtakes(self, pool: str) -> bool:
         """Tell whether a ready task of the pool should go before one that waits outside.
@@ -250,6 +259,9 @@ class LiveRun:
             self.dependents[self.index[need]].append(position)
             node = self.nodes[position]
             self.nodes[position] = _with_need(node, need)
+        for position, task in decision.patched.items():
+            self.nodes[position] = task
+            self._priorities.add(task.priority)
         for position, record in decision.records.items():
             self._count_out(position, self.records[position])
             self.records[position] = record

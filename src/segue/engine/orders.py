@@ -56,26 +56,71 @@ def _cancel(draft: Draft, position: int, reason: str) -> bool:
 
 def retry(draft: Draft, event: RetryTasks) -> None:
     """Let tasks that did not succeed run again, and what was skipped behind them."""
-    wanted = set(event.tasks or range(draft.size))
-    chosen = {each for each in wanted if draft.record(each).state in RETRIABLE}
-    chosen |= _skipped_behind(draft, chosen)
+    if event.force:
+        chosen = _with_all_behind(draft, event.tasks)
+    else:
+        wanted = set(event.tasks or range(draft.size))
+        chosen = {each for each in wanted if draft.record(each).state in RETRIABLE}
+        chosen |= skipped_behind(draft, chosen)
     if not chosen:
         return
     for position in sorted(chosen):
-        fresh = TaskRecord(attempt=draft.record(position).attempt)
-        draft.step(position, fresh, None, "retry")
+        record = draft.record(position)
+        fresh = TaskRecord(attempt=record.attempt)
+        if record.state is TaskState.WAITING:
+            # Its needs are open again, which it waits for in place of any pause.
+            draft.keep(position, fresh._replace(held=record.held))
+        else:
+            draft.step(position, fresh, None, "again" if event.force else "retry")
+    go_on(draft)
+    answer_again(draft, chosen)
+
+
+def go_on(draft: Draft) -> None:
+    """Let a run that may have ended live: some of its tasks have work again."""
     state = draft.run.state if draft.run.state is RunState.PAUSED else RunState.RUNNING
     draft.set_run(replace(draft.run, state=state, cancelling=False, ended_at=None))
-    behind = {each for position in chosen for each in draft.dependents(position)}
-    waiting = {each for each in behind if is_waiting_for_needs(draft.record(each))}
-    for position in sorted(chosen | waiting):
+
+
+def answer_again(draft: Draft, changed: set[int]) -> None:
+    """Count anew what nodes wait for that were changed, or stand behind such, and answer them."""
+    behind = {each for position in changed for each in draft.dependents(position)}
+    waiting = {each for each in changed | behind if is_waiting_for_needs(draft.record(each))}
+    for position in sorted(waiting):
         draft.recount(position)
-    for position in sorted(chosen | waiting):
+    for position in sorted(waiting):
         if answer_needs(draft, position):
             settle(draft, position)
 
 
-def _skipped_behind(draft: Draft, chosen: set[int]) -> set[int]:
+def _with_all_behind(draft: Draft, tasks: tuple[int, ...]) -> set[int]:
+    """Return the tasks with all that stands behind them, but those with anything outside.
+
+    What is out now would see its needs undone under its feet.
+    """
+    found: set[int] = set()
+    for task in tasks:
+        behind = _all_behind(draft, task)
+        out = [each for each in behind if draft.record(each).state in OUTSIDE]
+        if out:
+            names = draft.node(task).name, draft.node(out[0]).name
+            draft.remarks.append(f"{names[0]} does not run again: {names[1]} is out now")
+        else:
+            found |= behind
+    return found
+
+
+def _all_behind(draft: Draft, task: int) -> set[int]:
+    found, todo = {task}, [task]
+    while todo:
+        for dependent in draft.dependents(todo.pop()):
+            if dependent not in found:
+                found.add(dependent)
+                todo.append(dependent)
+    return found
+
+
+def skipped_behind(draft: Draft, chosen: set[int]) -> set[int]:
     """Return the skipped nodes behind the chosen ones: they get their chance again."""
     found: set[int] = set()
     todo = list(chosen)

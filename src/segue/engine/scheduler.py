@@ -310,7 +310,7 @@ class Scheduler:
     def _commit(self, now: float) -> Turn:
         batch = []
         for name, commit in self._pending.items():
-            transcript.seal(self.runs[name], commit)
+            transcript.seal(self.runs[name], commit, now)
             batch.append((commit, self._leases[name]))
         try:
             self.store.commit_many(batch)

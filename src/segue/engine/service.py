@@ -133,6 +133,7 @@ class Service:
             workspace=workspace,
             created_at=now,
             started_at=now,
+            updated_at=now,
             verdict=workflow.verdict,
             limit=workflow.limit if limit is None else limit,
             pool=pool or workflow.pool,
@@ -285,7 +286,7 @@ class Service:
         RefusedError
             If the command does not fit the state of the run.
         """
-        check_command(run, kind)
+        check_command(run, kind, force=bool(argument.get("force")))
         self.store.put_command(run.id, kind.value, argument, self.clock.now())
         return self.wait_taken(run.id)
 
@@ -316,6 +317,8 @@ class Service:
 _OF_LIVING: Final[Mapping[CommandKind, str]] = {
     CommandKind.CANCEL: "",
     CommandKind.PAUSE: "",
+    CommandKind.HOLD: "",
+    CommandKind.RELEASE: "",
     CommandKind.UPDATE: "'segue retry' lets it go on; then its limits can be changed",
 }
 
@@ -327,11 +330,14 @@ def _created(record: RunRecord) -> HistoryRecord:
     return HistoryRecord(1, record.created_at, "run", new=record.state.value, detail=detail)
 
 
-def check_command(run: RunRecord, kind: CommandKind) -> None:
-    """Raise `RefusedError` unless the command fits the state of the run."""
+def check_command(run: RunRecord, kind: CommandKind, *, force: bool = False) -> None:
+    """Raise `RefusedError` unless the command fits the state of the run.
+
+    `force`: what has succeeded is to run again, too.
+    """
     if run.state in FINAL_RUN and kind in _OF_LIVING:
         raise RefusedError(f"run {run.id} has ended already: {run.state}", _OF_LIVING[kind])
-    if kind is CommandKind.RETRY and run.state is RunState.SUCCEEDED:
+    if kind is CommandKind.RETRY and run.state is RunState.SUCCEEDED and not force:
         skipped = run.counts.get("skipped", 0) + run.counts.get("failed", 0)
         if not skipped:
             raise RefusedError(

@@ -39,6 +39,8 @@ def answer_needs(draft: Draft, position: int) -> bool:
         cause = skip_cause(rule, tally)
         draft.step(position, record._replace(state=TaskState.SKIPPED, cause=cause), cause)
         return True
+    if record.held:
+        return False
     if isinstance(node, Barrier) or isinstance(node.action, Nothing):
         draft.step(position, record._replace(state=TaskState.SUCCEEDED, cause=None))
         return True

@@ -24,6 +24,7 @@ def record(run: LiveRun, decision: Decision, commit: Commit, now: float) -> None
             commit.steps[position] = (run.records[position].state, after)
         else:
             commit.steps[position] = (NEW.state, after)
+    commit.patched.update(decision.patched)
     for attempt in (*decision.reused, *decision.attempts.values()):
         commit.attempts[attempt.task, attempt.number] = attempt
     for step in decision.steps:
@@ -43,10 +44,10 @@ def note(run: LiveRun, commit: Commit, now: float, kind: str, detail: str) -> No
     _add(run, commit, HistoryRecord(0, now, kind, detail=detail))
 
 
-def seal(run: LiveRun, commit: Commit) -> None:
+def seal(run: LiveRun, commit: Commit, now: float) -> None:
     """Complete the commit with the run's record and counts as they are now."""
     counts = {state.value: number for state, number in run.counts.items() if number}
-    run.record = replace(run.record, counts=counts)
+    run.record = replace(run.record, counts=counts, updated_at=now)
     commit.run_record = run.record
 
 

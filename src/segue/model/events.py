@@ -7,10 +7,11 @@ may compare equal; what happens is told by the kind.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from segue.model.states import Cause
-from segue.model.workflow import Growth
+from segue.model.workflow import Growth, Task
 
 if TYPE_CHECKING:
     from segue.model.run import AttemptRecord
@@ -103,9 +104,46 @@ class CancelTask(NamedTuple):
 
 
 class RetryTasks(NamedTuple):
-    """A person wants tasks that did not succeed to run again; empty: all of them."""
+    """A person wants tasks that did not succeed to run again; empty: all of them.
+
+    With `force` the tasks named run again however they ended, and everything behind them.
+    """
 
     tasks: tuple[int, ...]
+    at: float
+    force: bool = False
+
+
+class HoldTasks(NamedTuple):
+    """A person keeps tasks from starting."""
+
+    tasks: tuple[int, ...]
+    at: float
+
+
+class ReleaseTasks(NamedTuple):
+    """A person lets tasks that were held start again."""
+
+    tasks: tuple[int, ...]
+    at: float
+
+
+class MarkDone(NamedTuple):
+    """A person says that tasks count as done, and why."""
+
+    tasks: tuple[int, ...]
+    at: float
+    reason: str = ""
+
+
+class PatchTasks(NamedTuple):
+    """A person has changed what tasks do that have not succeeded and are not out.
+
+    Of the new definitions, by position, name, template, needs, rule and generator are
+    not taken: the graph stays as it is.
+    """
+
+    tasks: Mapping[int, Task]
     at: float
 
 
@@ -157,5 +195,17 @@ class ClockSetBack(NamedTuple):
 
 
 JobEvent = Submitted | Started | Ended | Returned | Grown | GrowthFailed
-Command = CancelRun | CancelTask | RetryTasks | PauseRun | ResumeRun | UpdateRun | Reused
+Command = (
+    CancelRun
+    | CancelTask
+    | RetryTasks
+    | HoldTasks
+    | ReleaseTasks
+    | MarkDone
+    | PatchTasks
+    | PauseRun
+    | ResumeRun
+    | UpdateRun
+    | Reused
+)
 Event = JobEvent | Command | ClockSetBack

@@ -33,6 +33,8 @@ class TaskRecord(NamedTuple):
     reused_from
         Id of the run that ran it, where it was taken over from an earlier run; its
         attempts are those of that run.
+    held
+        A person keeps it from starting, until it is released; only of a waiting task.
     """
 
     state: TaskState = TaskState.WAITING
@@ -45,6 +47,7 @@ class TaskRecord(NamedTuple):
     cancelling: bool = False
     refusals: int = 0
     reused_from: str = ""
+    held: bool = False
 
     @property
     def present_cause(self) -> Cause | None:
@@ -122,6 +125,8 @@ class RunRecord:
     reading
         What the file was read with, as `segue.engine.reading` keeps it; empty where
         an older Segue has stored the run.
+    updated_at
+        When its state, or that of one of its tasks, has last changed.
     """
 
     id: str
@@ -147,6 +152,7 @@ class RunRecord:
     slots: int = 0
     continues: str = ""
     reading: Mapping[str, Any] = EMPTY
+    updated_at: float = 0.0
 
 
 #: A node of the graph as it is stored: a task or a barrier.

@@ -92,7 +92,7 @@ STEPS: Final[frozenset[tuple[TaskState, TaskState]]] = frozenset(
         (W, R),  # needs met, or the delay of a retry is over
         (W, OK),  # nothing to run (a barrier), or taken over from an earlier run
         (W, SKIP),  # the trigger rule can no longer be met
-        (R, W),  # a generator added a need before it started
+        (R, W),  # held, or given another need or another definition before it started
         (R, SI),  # there is room: intent is stored first
         (SI, R),  # the outside never got it: given back
         (SI, SD),
@@ -112,6 +112,8 @@ COMMAND_STEPS: Final[frozenset[tuple[TaskState, TaskState]]] = frozenset(
     {
         (W, CAN), (R, CAN),  # cancel before the start
         (BAD, W), (CAN, W), (SKIP, W),  # retry
+        (OK, W),  # again, though it succeeded: asked for with force
+        (BAD, OK), (CAN, OK), (SKIP, OK),  # marked done
     }
 )  # fmt: skip
 

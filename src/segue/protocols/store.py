@@ -33,6 +33,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
+from segue.model.access import Token
 from segue.model.run import (
     AttemptRecord,
     HistoryRecord,
@@ -42,6 +43,7 @@ from segue.model.run import (
     TaskRecord,
 )
 from segue.model.states import RunState, TaskState
+from segue.model.workflow import Task
 
 
 class Request(NamedTuple):
@@ -83,6 +85,8 @@ class Commit:
     first_new: int = 0
     late_needs: list[tuple[int, str]] = field(default_factory=list)
     commands_taken: list[int] = field(default_factory=list)
+    #: Tasks that have a new definition.
+    patched: dict[int, Task] = field(default_factory=dict)
 
 
 class StoredNode(NamedTuple):
@@ -129,6 +133,28 @@ class Store(Protocol):
 
     def commit_many(self, commits: Sequence[tuple[Commit, Lease]]) -> None:
         """Write the changes of several runs in one transaction."""
+        ...
+
+    def delete_run(self, run: str) -> None:
+        """Remove a run that has ended, and all that is known of it.
+
+        One that has not ended, or that an engine owns, raises `RefusedError`. Its number
+        is never given out again.
+        """
+        ...
+
+    # Tokens ------------------------------------------------------------------
+
+    def put_token(self, token: Token) -> None:
+        """Keep a token; one with the same id is replaced."""
+        ...
+
+    def tokens(self) -> Sequence[Token]:
+        """Return all tokens, oldest first."""
+        ...
+
+    def remove_token(self, token: str) -> bool:
+        """Remove the token of that id; return whether there was one."""
         ...
 
     # Leases ------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from segue.model.access import Token
 from segue.model.errors import NotFoundError
 from segue.model.run import AttemptRecord, HistoryRecord, Lease, Node, RunRecord, TaskRecord
 from segue.model.states import RunState
@@ -26,6 +27,7 @@ from segue.protocols.store import (
 )
 from segue.store import postgres_rows as many
 from segue.store import rows
+from segue.store.deletion import check_deletable
 from segue.store.doubt import ConnectionLostError, Doubts, new_turn
 from segue.store.postgres_bell import PostgresBell
 from segue.store.postgres_session import Connection, Session, queries
@@ -39,13 +41,15 @@ Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 _RUN_COLUMNS: Final = (
     "id, workflow, dialect, state, source, directory, workspace, created_at, started_at, "
     "ended_at, verdict, task_limit, pool, priority, cancelling, description, tags, context, "
-    "counts, restart_limit, slots, continues, reading"
+    "counts, restart_limit, slots, continues, reading, updated_at"
 )
 _NODE_COLUMNS: Final = (
     "position, barrier, definition, "
     "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals, "
-    "reused_from"
+    "reused_from, held"
 )
+#: Runs refer to nothing, everything else to runs.
+_PARTS: Final = ("commands", "leases", "history", "attempts_of_run", "nodes", "run")
 
 
 def open_postgres(url: str) -> PostgresStore:
@@ -175,7 +179,7 @@ class PostgresStore:
         statements: list[Statement] = []
         for name, columns, found in (
             ("insert_nodes", many.NODE, many.new_nodes(commits)),
-            ("update_definitions", many.DEFINITION, self._late_definitions(commits)),
+            ("update_definitions", many.DEFINITION, self._new_definitions(commits)),
             ("upsert_attempts", many.ATTEMPT, many.kept_attempts(commits)),
             ("delete_attempts", many.ATTEMPT[:3], many.gone_attempts(commits)),
             ("insert_history", many.HISTORY, many.history(commits)),
@@ -190,16 +194,49 @@ class PostgresStore:
             statements.append(("take_commands", (taken,)))
         return statements
 
-    def _late_definitions(self, commits: many.Numbered) -> list[Row]:
-        """Return the rows of nodes that have new needs: only generators make such."""
+    def _new_definitions(self, commits: many.Numbered) -> list[Row]:
+        """Return the rows of nodes that were patched, or that generators gave new needs."""
         found: list[Row] = []
         for run, commit in commits:
+            changed = many.patched_definitions(commit)
             if commit.late_needs:
                 positions = [position for position, _ in commit.late_needs]
-                stored = self._read(queries()["select_definitions"], (run, positions))
-                changed = many.late_definitions(commit, dict(stored))
-                found += [(run, position, text) for position, text in changed.items()]
+                stored: dict[int, str] = dict(
+                    self._read(queries()["select_definitions"], (run, positions))
+                )
+                changed |= many.late_definitions(commit, stored | changed)
+            found += [(run, position, text) for position, text in changed.items()]
         return found
+
+    def delete_run(self, run: str) -> None:
+        """Remove a run that has ended, and all that is known of it."""
+        number = self._number(run)
+        with self._session.using() as connection, connection.transaction():
+            # Nobody takes it over meanwhile: a lease would refer to this row.
+            connection.execute(queries()["lock_run"], (number,))
+            record = self.run(run)
+            if record is None:
+                raise NotFoundError(f"there is no run {run!r}")
+            check_deletable(record, self.lease(run), self._clock.from_server(self._server_time()))
+            for part in _PARTS:
+                connection.execute(queries()[f"delete_{part}"], (number,))
+        self._numbers.pop(run, None)
+
+    # Tokens ------------------------------------------------------------------
+
+    def put_token(self, token: Token) -> None:
+        """Keep a token; one with the same id is replaced."""
+        with self._session.using() as connection:
+            connection.execute(queries()["put_token"], rows.token_row(token))
+
+    def tokens(self) -> Sequence[Token]:
+        """Return all tokens, oldest first."""
+        return [rows.token_of(row) for row in self._read(queries()["select_tokens"])]
+
+    def remove_token(self, token: str) -> bool:
+        """Remove the token of that id; return whether there was one."""
+        with self._session.using() as connection:
+            return connection.execute(queries()["delete_token"], (token,)).fetchone() is not None
 
     # Leases ------------------------------------------------------------------
 

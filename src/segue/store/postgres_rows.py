@@ -13,12 +13,12 @@ from segue.store import rows
 
 RUN_CHANGE: Final = (
     "state", "started_at", "ended_at", "priority", "cancelling", "counts", "task_limit",
-    "restart_limit", "slots", "number",
+    "restart_limit", "slots", "updated_at", "number",
 )  # fmt: skip
 NODE: Final = ("run", "position", "name", "template", "barrier", "definition")
 NODE_CHANGE: Final = (
     "state", "attempt", "cause", "failures", "losses", "restarts", "not_before", "cancelling",
-    "refusals", "reused_from", "run", "position", "old",
+    "refusals", "reused_from", "held", "run", "position", "old",
 )  # fmt: skip
 ATTEMPT: Final = (
     "run", "task", "number", "state", "place", "folder", "job_id", "node", "cause", "exit_code",
@@ -120,6 +120,11 @@ def run_changes(commits: Numbered) -> list[tuple[Any, ...]]:
         for run, commit in commits
         if commit.run_record is not None
     ]
+
+
+def patched_definitions(commit: Commit) -> dict[int, str]:
+    """Return the definitions of tasks that a person has changed, by position."""
+    return {at: rows.node_row(0, at, node)[-1] for at, node in commit.patched.items()}
 
 
 def late_definitions(commit: Commit, stored: Mapping[int, str]) -> dict[int, str]:

@@ -47,7 +47,7 @@ SET enable_seqscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 """
-MIGRATIONS: Final = ("0001_first.sql",)
+MIGRATIONS: Final = ("0001_first.sql", "0002_service.sql")
 #: The lock under which the schema is changed: "segue" in ASCII.
 SCHEMA_LOCK: Final = 0x7365677565
 #: What our own SQL raises.
@@ -135,9 +135,8 @@ class Session:
             )
         for number in range(version, len(MIGRATIONS)):
             connection.execute(_sql(MIGRATIONS[number]).encode())
-            if number == 0:
-                _fill_state_tables(connection)
             connection.execute(queries()["insert_migration"], (number + 1,))
+        _fill_state_tables(connection)
 
 
 def connect(parameters: Mapping[str, str]) -> Connection:
@@ -179,9 +178,14 @@ def _one(connection: Connection, query: str) -> tuple[Any, ...]:
 
 def _fill_state_tables(connection: Connection) -> None:
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO states VALUES (%s)", [(s.value,) for s in TaskState])
-        cursor.executemany("INSERT INTO steps VALUES (%s, %s)", rows.step_rows())
-        cursor.executemany("INSERT INTO ways VALUES (%s, %s)", rows.way_rows())
+        for table, found in (
+            ("states", [(state.value,) for state in TaskState]),
+            ("steps", rows.step_rows()),
+            ("ways", rows.way_rows()),
+        ):
+            places = ", ".join(["%s"] * len(found[0]))
+            query = f"INSERT INTO {table} VALUES ({places}) ON CONFLICT DO NOTHING"
+            cursor.executemany(query.encode(), found)
 
 
 # Errors ------------------------------------------------------------------------------

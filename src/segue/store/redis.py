@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from segue.model.errors import RefusedError, StoreError
+from segue.model.access import Token
+from segue.model.errors import NotFoundError, RefusedError, StoreError
 from segue.model.run import HistoryRecord, Lease, Node, RunRecord, TaskRecord
 from segue.protocols.store import (
     Commit,
@@ -22,6 +23,7 @@ from segue.protocols.store import (
     StoredCommand,
 )
 from segue.store import redis_rows as documents
+from segue.store.deletion import check_deletable
 from segue.store.doubt import ConnectionLostError, Doubts, new_turn
 from segue.store.redis_documents import (
     Command,
@@ -167,7 +169,7 @@ class RedisStore(RedisReading):
         turn = new_turn()
         words: documents.Words = [self._prefix, self._documents.form, turn, len(commits)]
         for commit, lease in self._doubts.to_store(commits):
-            words += documents.commit_words(commit, lease, self._late_definitions(commit))
+            words += documents.commit_words(commit, lease, self._new_definitions(commit))
         try:
             self._session.script("commit", (), words)
         except ConnectionLostError:
@@ -178,13 +180,47 @@ class RedisStore(RedisReading):
     def _newest_turn(self, run: str) -> str:
         return self._session.ask("HGET", self._key(run, "lease"), "turn") or ""
 
-    def _late_definitions(self, commit: Commit) -> dict[int, str]:
-        """Return the documents of nodes that have new needs: only generators make such."""
-        if not commit.late_needs:
+    def _new_definitions(self, commit: Commit) -> dict[int, str]:
+        """Return the documents of nodes that were patched, or that generators gave new needs."""
+        if not commit.late_needs and not commit.patched:
             return {}
         positions = sorted({position for position, _ in commit.late_needs})
         found = self._some(commit.run, "nodes", positions)
-        return documents.late_definitions(commit, dict(zip(positions, found, strict=True)))
+        return documents.new_definitions(commit, dict(zip(positions, found, strict=True)))
+
+    def delete_run(self, run: str) -> None:
+        """Remove a run that has ended, and all that is known of it."""
+        self._check(run)
+        record = self.run(run)
+        if record is None:
+            raise NotFoundError(f"there is no run {run!r}")
+        check_deletable(record, self.lease(run), self._clock.from_server(self._server_time()))
+        key = self._key(run)
+        parts = ("nodes", "records", "attempts", "names", "history", "tried", "commands", "lease")
+        self._session.together(
+            [
+                ("ZREM", f"{self._prefix}:runs", run),
+                ("ZREM", f"{self._prefix}:workspace:{record.workspace}", run),
+                ("DEL", key, *(f"{key}:{part}" for part in parts)),
+            ]
+        )
+        self._known.discard(run)
+
+    # Tokens ------------------------------------------------------------------
+
+    def put_token(self, token: Token) -> None:
+        """Keep a token; one with the same id is replaced."""
+        text = documents.token_text(token)
+        self._session.call("HSET", f"{self._prefix}:tokens", token.id, text)
+
+    def tokens(self) -> Sequence[Token]:
+        """Return all tokens, oldest first."""
+        found = self._session.ask("HVALS", f"{self._prefix}:tokens")
+        return sorted(map(documents.token_of, found), key=lambda one: (one.created_at, one.id))
+
+    def remove_token(self, token: str) -> bool:
+        """Remove the token of that id; return whether there was one."""
+        return bool(self._session.call("HDEL", f"{self._prefix}:tokens", token))
 
     # Leases ------------------------------------------------------------------
 

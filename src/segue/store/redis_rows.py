@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
+from segue.model.access import Role, Token
 from segue.model.definition import (
     barrier_from_json,
     barrier_to_json,
@@ -105,6 +106,18 @@ def history_record(text: str) -> HistoryRecord:
     return HistoryRecord(**json.loads(text))
 
 
+def token_text(token: Token) -> str:
+    """Return the document of a token."""
+    value = {each.name: getattr(token, each.name) for each in fields(Token)}
+    return _encode(value | {"role": token.role.word})
+
+
+def token_of(text: str) -> Token:
+    """Return the token of a document."""
+    value = json.loads(text)
+    return Token(**(value | {"role": Role[value["role"].upper()]}))
+
+
 def command_text(request: Request) -> str:
     """Return the document of a request."""
     return _encode({"kind": request.kind, "argument": dict(request.argument), "at": request.at})
@@ -126,7 +139,7 @@ def is_wanted(node: Node, record: TaskRecord, wanted: TaskFilter) -> bool:
 def commit_words(commit: Commit, lease: Lease, definitions: Mapping[int, str]) -> Words:
     """Return what `commit.lua` reads of one commit, in its order.
 
-    `definitions` are the documents of nodes that late needs have changed.
+    `definitions` are the documents of nodes that have changed.
     """
     new = _encode(dict(zip(TaskRecord._fields, TaskRecord(), strict=True)))
     words: Words = [commit.run, lease.owner, lease.epoch, len(commit.nodes)]
@@ -161,14 +174,21 @@ def _attempt_words(commit: Commit) -> Words:
     return words
 
 
-def late_definitions(commit: Commit, stored: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """Return the documents that late needs change, by position; `stored` holds the old ones."""
-    changed: dict[int, Any] = {}
+def new_definitions(commit: Commit, stored: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
+    """Return the documents that patches and late needs change, by position.
+
+    `stored` holds the old ones of those with late needs.
+    """
+    changed: dict[int, Any] = {
+        at: json.loads(node_text(node)) for at, node in commit.patched.items()
+    }
     for position, need in commit.late_needs:
         if position not in changed:
             fresh = position >= commit.first_new and commit.nodes
             text = node_text(commit.nodes[position - commit.first_new]) if fresh else ""
             changed[position] = json.loads(text or _encode(stored[position]))
         (definition,) = changed[position].values()
-        definition.setdefault("needs", []).append(need)
+        needs = definition.setdefault("needs", [])
+        if need not in needs:
+            needs.append(need)
     return {position: _encode(value) for position, value in changed.items()}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from segue.model.access import Role, Token
 from segue.model.definition import (
     barrier_from_json,
     barrier_to_json,
@@ -39,11 +40,15 @@ def step_rows() -> list[tuple[str, str]]:
 
 
 def way_rows() -> list[tuple[str, str]]:
-    """Return every pair of states that steps can lead between, for the table `ways`."""
+    """Return every pair of states that steps of one turn can lead between, for the table `ways`.
+
+    No turn leads beyond an intent to submit, which is stored before anything is done.
+    """
     steps = set(step_rows())
+    intent = TaskState.SUBMITTING.value
     ways = set(steps)
     while True:
-        longer = {(a, d) for a, b in ways for c, d in steps if b == c} - ways
+        longer = {(a, d) for a, b in ways for c, d in steps if b == c != intent} - ways
         if not longer:
             return sorted(ways)
         ways |= longer
@@ -76,6 +81,7 @@ def run_row(run: RunRecord) -> tuple[Any, ...]:
         run.continues,
         # What a person typed may hold bytes that are no text; here they are escaped.
         json.dumps(run.reading),
+        run.updated_at,
     )
 
 
@@ -91,6 +97,7 @@ def run_change(run: RunRecord, number: int) -> tuple[Any, ...]:
         run.limit,
         run.restart_limit,
         run.slots,
+        run.updated_at,
         number,
     )
 
@@ -121,6 +128,7 @@ def run_record(row: NamedRow) -> RunRecord:
         slots=row["slots"],
         continues=row["continues"],
         reading=json.loads(row["reading"]),
+        updated_at=row["updated_at"],
     )
 
 
@@ -135,7 +143,9 @@ def node_row(run: int, position: int, node: Node) -> tuple[Any, ...]:
 def with_need(definition: str, need: str) -> str:
     """Return the stored definition of a node with one more need."""
     value = json.loads(definition)
-    value.setdefault("needs", []).append(need)
+    needs = value.setdefault("needs", [])
+    if need not in needs:  # a patch of the same turn may hold it already
+        needs.append(need)
     return _encode(value)
 
 
@@ -147,13 +157,14 @@ def node_of(barrier: int, definition: str) -> Node:
 
 def task_row(record: TaskRecord) -> tuple[Any, ...]:
     """Return the columns that `update_node` sets."""
-    state, *plain, cancelling, refusals, reused_from = record
-    return (state.value, *plain, int(cancelling), refusals, reused_from)
+    state, *plain, cancelling, refusals, reused_from, held = record
+    return (state.value, *plain, int(cancelling), refusals, reused_from, int(held))
 
 
 def task_record(row: tuple[Any, ...]) -> TaskRecord:
-    """Return the record of the columns from `state` to `reused_from`."""
-    state, attempt, cause, failures, losses, restarts, not_before, cancelling, *rest = row
+    """Return the record of the columns from `state` to `held`."""
+    state, attempt, cause, failures, losses, restarts, not_before, *rest = row
+    cancelling, refusals, reused_from, held = rest
     return TaskRecord(
         _STATES[state],
         attempt,
@@ -163,8 +174,22 @@ def task_record(row: tuple[Any, ...]) -> TaskRecord:
         restarts,
         not_before,
         bool(cancelling),
-        *rest,
+        refusals,
+        reused_from,
+        bool(held),
     )
+
+
+def token_row(token: Token) -> tuple[Any, ...]:
+    """Return the row that `put_token` takes."""
+    role = token.role.word
+    return (token.id, token.name, role, token.digest, token.created_at, token.expires_at)
+
+
+def token_of(row: tuple[Any, ...]) -> Token:
+    """Return the token of a row of `tokens`."""
+    number, name, role, *rest = row
+    return Token(number, name, Role[role.upper()], *rest)
 
 
 def attempt_row(run: int, attempt: AttemptRecord) -> tuple[Any, ...]:

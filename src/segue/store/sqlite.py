@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from segue.model.access import Token
 from segue.model.errors import LeaseLostError, NotFoundError, StoreError, UserError
 from segue.model.run import (
     AttemptRecord,
@@ -37,12 +39,15 @@ from segue.protocols.store import (
     TaskFilter,
 )
 from segue.store import rows
+from segue.store.deletion import check_deletable
 from segue.store.file_system import on_network
 
 #: A writer waits so long for another one before it gives up; shorter than a lease lasts,
 #: so that an engine behind a long lock still hears its user.
 BUSY_TIMEOUT_S: Final = 8.0
-MIGRATIONS: Final = ("0001_first.sql", "0002_reuse.sql")
+MIGRATIONS: Final = ("0001_first.sql", "0002_reuse.sql", "0003_service.sql")
+#: Runs refer to nothing, everything else to runs.
+_PARTS: Final = ("commands", "leases", "history", "attempts", "nodes", "run")
 _NO_LIMIT: Final = -1
 
 
@@ -106,18 +111,18 @@ class SqliteStore:
             for number in range(self._version(), len(MIGRATIONS)):
                 for statement in _statements(_sql(MIGRATIONS[number])):
                     self._base.execute(statement)
-                if number == 0:
-                    self._fill_state_tables()
                 self._base.execute(f"PRAGMA user_version = {number + 1}")
+            self._fill_state_tables()
 
     def _version(self) -> int:
         version: int = self._base.execute("PRAGMA user_version").fetchone()[0]
         return version
 
     def _fill_state_tables(self) -> None:
-        self._base.executemany("INSERT INTO states VALUES (?)", [(s.value,) for s in TaskState])
-        self._base.executemany("INSERT INTO steps VALUES (?, ?)", rows.step_rows())
-        self._base.executemany("INSERT INTO ways VALUES (?, ?)", rows.way_rows())
+        insert = self._base.executemany
+        insert("INSERT OR IGNORE INTO states VALUES (?)", [(s.value,) for s in TaskState])
+        insert("INSERT OR IGNORE INTO steps VALUES (?, ?)", rows.step_rows())
+        insert("INSERT OR IGNORE INTO ways VALUES (?, ?)", rows.way_rows())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -186,6 +191,14 @@ class SqliteStore:
                     for at, node in enumerate(commit.nodes)
                 ),
             )
+        if commit.patched:
+            base.executemany(
+                _query("update_definition"),
+                [
+                    (rows.node_row(run, at, node)[-1], run, at)
+                    for at, node in commit.patched.items()
+                ],
+            )
         for position, need in commit.late_needs:
             (definition,) = base.execute(_query("select_definition"), (run, position)).fetchone()
             changed = rows.with_need(definition, need)
@@ -218,6 +231,35 @@ class SqliteStore:
             self._base.executemany(_query("upsert_attempt"), kept)
         if gone:
             self._base.executemany(_query("delete_attempt"), gone)
+
+    def delete_run(self, run: str) -> None:
+        """Remove a run that has ended, and all that is known of it."""
+        with self._transaction():
+            record, number = self.run(run), self._number(run)
+            assert record is not None
+            owned = self.lease(run)
+            check_deletable(record, owned, time.time())
+            for part in _PARTS:
+                self._base.execute(_query(f"delete_{part}"), (number,))
+            self._base.execute(_query("keep_number"), (number,))
+        self._numbers.pop(run, None)
+
+    # Tokens ------------------------------------------------------------------
+
+    def put_token(self, token: Token) -> None:
+        """Keep a token; one with the same id is replaced."""
+        with self._transaction():
+            self._base.execute(_query("put_token"), rows.token_row(token))
+
+    def tokens(self) -> Sequence[Token]:
+        """Return all tokens, oldest first."""
+        with _reported(self.path):
+            return [rows.token_of(row) for row in self._base.execute(_query("select_tokens"))]
+
+    def remove_token(self, token: str) -> bool:
+        """Remove the token of that id; return whether there was one."""
+        with self._transaction():
+            return self._base.execute(_query("delete_token"), (token,)).rowcount > 0
 
     # Leases ------------------------------------------------------------------
 
@@ -399,7 +441,7 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
     columns = (
         "position, barrier, definition, "
         "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals, "
-        "reused_from"
+        "reused_from, held"
     )
     values.append(wanted.limit or _NO_LIMIT)
     return (

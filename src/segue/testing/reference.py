@@ -78,10 +78,12 @@ def violations(run: LiveRun) -> Iterator[str]:
     """Yield each way in which a run between two events is not as it must be."""
     for position, (node, record) in enumerate(zip(run.nodes, run.records, strict=True)):
         said = may_start(rule_of(node), ends_of(run, position))
-        if is_waiting_for_needs(record) and said is not None:
+        if is_waiting_for_needs(record) and said is not None and not (record.held and said):
             yield f"{node.name} waits, but its rule says {said}"
         if record.state is TaskState.SKIPPED and said is not False:
             yield f"{node.name} is skipped, but its rule says {said}"
+        if record.held and (record.state is not TaskState.WAITING or isinstance(node, Barrier)):
+            yield f"{node.name} is held, and yet is {record.state}"
         if record.state in OUTSIDE and isinstance(node, Barrier):
             yield f"{node.name} runs nothing, and yet is {record.state}"
         if record.state in OUTSIDE and position not in run.attempts:

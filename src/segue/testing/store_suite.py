@@ -12,12 +12,14 @@ Join it with a class of your own that gives two fixtures::
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from segue.model.errors import LeaseLostError, NotFoundError
+from segue.model.access import Role, Token
+from segue.model.errors import LeaseLostError, NotFoundError, RefusedError
 from segue.model.events import Usage
 from segue.model.run import AttemptRecord, HistoryRecord, Lease, RunRecord, TaskRecord
 from segue.model.states import Cause, RunState, TaskState
@@ -81,6 +83,7 @@ def example_run(run: str = "study-1", **changes: object) -> RunRecord:
         slots=3,
         continues="study-0",
         reading={"path": "f.json", "options": {"hashws": True}, "facts": {"odd": "\udcff"}},
+        updated_at=13.0,
     )
     return replace(record, **changes)  # type: ignore[arg-type]
 
@@ -202,9 +205,11 @@ class StoreSuite:
             0, 1, TaskState.FAILED, "local", "/work/a.1", "77", "host", Cause.SIGNAL, None, 9,
             1.0, 2.0, 3.0, Usage(0.5, 4096), "killed", True,
         )  # fmt: skip
-        record = TaskRecord(TaskState.FAILED, 1, Cause.SIGNAL, 1, 2, 3, 4.5, True, 6, "old-1")
+        record = TaskRecord(
+            TaskState.SKIPPED, 1, Cause.SIGNAL, 1, 2, 3, 4.5, True, 6, "old-1", held=True
+        )
         ended = example_run(state=RunState.FAILED, ended_at=9.0, counts={"failed": 1})
-        ended = replace(ended, limit=9, restart_limit=None, slots=1)
+        ended = replace(ended, limit=9, restart_limit=None, slots=1, updated_at=9.5)
         lines = [
             HistoryRecord(2, 1.0, "step", 0, 1, "waiting", "ready"),
             HistoryRecord(3, 1.0, "remark", detail="x"),
@@ -392,3 +397,95 @@ class StoreSuite:
             created.commit_many([(change, good), (Commit("study-1"), bad)])
 
         assert next(iter(created.nodes("b-2"))).record == TaskRecord()
+
+    def test_a_new_definition_replaces_the_old_one(
+        self, created: Store, lease: Lease, reopen: Reopen
+    ) -> None:
+        """And a need that comes in the same turn is there once."""
+        patched = replace(NODES[0], action=Argv(("other",)), needs=("fit",))
+        commit = Commit("study-1", patched={0: patched}, late_needs=[(0, "fit")])  # type: ignore[dict-item]
+
+        created.commit(commit, lease)
+
+        assert next(iter(reopen().nodes("study-1"))).node == patched
+
+    # Deleting ----------------------------------------------------------------
+
+    def test_a_deleted_run_is_gone_and_the_others_stay(
+        self, created: Store, reopen: Reopen
+    ) -> None:
+        """With all that was known of it."""
+        created.create_run(example_run("b-2"), NODES, HistoryRecord(1, 0.0, "run"))
+        lease = created.acquire(example_lease("b-2", until=1.0), now=0.0)
+        assert lease is not None
+        attempt = AttemptRecord(0, 1, TaskState.SUBMITTING, "local", "/work/a.1")
+        over = example_run("b-2", state=RunState.CANCELLED)
+        created.commit(
+            Commit("b-2", attempts={(0, 1): attempt}, run_record=over,
+                   history=[HistoryRecord(2, 0.0, "remark")]),
+            lease,
+        )  # fmt: skip
+        created.put_command("b-2", "retry", {}, 0.0)
+
+        created.delete_run("b-2")
+
+        other = reopen()
+        assert other.run("b-2") is None
+        assert [run.id for run in other.runs()] == ["study-1"]
+        with pytest.raises(NotFoundError):
+            list(other.nodes("b-2"))
+        assert len(list(other.nodes("study-1"))) == len(NODES)
+
+    def test_a_run_of_the_same_name_as_a_deleted_one_knows_nothing_of_it(
+        self, created: Store
+    ) -> None:
+        """Also where the number of the old one is remembered."""
+        over = example_run("b-2", state=RunState.FAILED)
+        created.create_run(over, NODES, HistoryRecord(1, 0.0, "run"))
+        created.delete_run("b-2")
+
+        created.create_run(over, NODES[:1], HistoryRecord(1, 0.0, "run"))
+
+        assert len(list(created.nodes("b-2"))) == 1
+
+    def test_a_run_that_has_not_ended_is_not_deleted(self, created: Store) -> None:
+        """It must be stopped first."""
+        with pytest.raises(RefusedError, match="have ended"):
+            created.delete_run("study-1")
+
+        assert created.run("study-1") is not None
+
+    def test_a_run_in_the_hands_of_an_engine_is_not_deleted(self, created: Store) -> None:
+        """Though it has ended: the engine is about to let it go."""
+        over = example_run("b-2", state=RunState.FAILED)
+        created.create_run(over, NODES, HistoryRecord(1, 0.0, "run"))
+        now = time.time()
+        assert created.acquire(example_lease("b-2", until=now + 60.0), now=now)
+
+        with pytest.raises(RefusedError, match="in the hands"):
+            created.delete_run("b-2")
+
+    def test_a_run_that_is_not_there_cannot_be_deleted(self, store: Store) -> None:
+        """And that is said."""
+        with pytest.raises(NotFoundError):
+            store.delete_run("nobody")
+
+    # Tokens ------------------------------------------------------------------
+
+    def test_tokens_come_back_as_they_were_put(self, store: Store, reopen: Reopen) -> None:
+        """Oldest first; one of the same id takes the place of the other."""
+        old = Token("a1", "the page", Role.VIEWER, "ab" * 32, 1.0)
+        new = Token("b2", "cron", Role.OPERATOR, "cd" * 32, 2.0, expires_at=9.5)
+        store.put_token(new)
+        store.put_token(replace(old, role=Role.ADMIN))
+        store.put_token(old)
+
+        assert list(reopen().tokens()) == [old, new]
+
+    def test_a_removed_token_is_gone(self, store: Store) -> None:
+        """Whether there was one is told."""
+        store.put_token(Token("a1", "x", Role.VIEWER, "ab" * 32, 1.0))
+
+        assert store.remove_token("a1")
+        assert not store.remove_token("a1")
+        assert list(store.tokens()) == []

@@ -2,14 +2,17 @@
 
 --: insert_run
 INSERT INTO runs (
-    id, workflow, dialect, state, source, directory, workspace, created_at, started_at,
+    number, id, workflow, dialect, state, source, directory, workspace, created_at, started_at,
     ended_at, verdict, task_limit, pool, priority, cancelling, description, tags, context, counts,
-    restart_limit, slots, continues, reading
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    restart_limit, slots, continues, reading, updated_at
+) VALUES (
+    1 + max((SELECT deleted FROM numbers), (SELECT coalesce(max(number), 0) FROM runs)),
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+)
 
 --: update_run
 UPDATE runs SET state = ?, started_at = ?, ended_at = ?, priority = ?, cancelling = ?, counts = ?,
-    task_limit = ?, restart_limit = ?, slots = ?
+    task_limit = ?, restart_limit = ?, slots = ?, updated_at = ?
 WHERE number = ?
 
 --: select_run
@@ -35,7 +38,7 @@ INSERT INTO nodes (run, position, name, template, barrier, definition) VALUES (?
 
 --: update_node
 UPDATE nodes SET state = ?, attempt = ?, cause = ?, failures = ?, losses = ?, restarts = ?,
-    not_before = ?, cancelling = ?, refusals = ?, reused_from = ?
+    not_before = ?, cancelling = ?, refusals = ?, reused_from = ?, held = ?
 WHERE run = ? AND position = ? AND state = ?
 
 --: select_definition
@@ -60,7 +63,7 @@ DELETE FROM attempts WHERE run = ? AND task = ? AND number = ?
 
 --: select_records
 SELECT position, state, attempt, cause, failures, losses, restarts, not_before, cancelling,
-    refusals, reused_from
+    refusals, reused_from, held
 FROM nodes WHERE run = ? ORDER BY position
 
 --: select_attempts
@@ -100,3 +103,36 @@ SELECT id, kind, argument, at FROM commands WHERE run = ? AND taken = 0 ORDER BY
 
 --: take_command
 UPDATE commands SET taken = 1 WHERE id = ?
+
+--: delete_commands
+DELETE FROM commands WHERE run = ?
+
+--: delete_leases
+DELETE FROM leases WHERE run = ?
+
+--: delete_history
+DELETE FROM history WHERE run = ?
+
+--: delete_attempts
+DELETE FROM attempts WHERE run = ?
+
+--: delete_nodes
+DELETE FROM nodes WHERE run = ?
+
+--: delete_run
+DELETE FROM runs WHERE number = ?
+
+--: keep_number
+UPDATE numbers SET deleted = max(deleted, ?)
+
+--: put_token
+INSERT INTO tokens (id, name, role, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, role = excluded.role, digest = excluded.digest,
+    created_at = excluded.created_at, expires_at = excluded.expires_at
+
+--: select_tokens
+SELECT id, name, role, digest, created_at, expires_at FROM tokens ORDER BY created_at, id
+
+--: delete_token
+DELETE FROM tokens WHERE id = ?

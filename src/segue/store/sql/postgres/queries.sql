@@ -8,20 +8,21 @@ INSERT INTO segue_migrations (number) VALUES (%s)
 INSERT INTO runs (
     id, workflow, dialect, state, source, directory, workspace, created_at, started_at,
     ended_at, verdict, task_limit, pool, priority, cancelling, description, tags, context, counts,
-    restart_limit, slots, continues, reading
+    restart_limit, slots, continues, reading, updated_at
 ) VALUES (
     %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::integer::boolean, %s, %s, %s, %s,
-    %s, %s, %s, %s
+    %s, %s, %s, %s, %s
 ) RETURNING number
 
 --: update_runs
 UPDATE runs SET state = new.state, started_at = new.started_at, ended_at = new.ended_at,
     priority = new.priority, cancelling = new.cancelling, counts = new.counts,
-    task_limit = new.task_limit, restart_limit = new.restart_limit, slots = new.slots
+    task_limit = new.task_limit, restart_limit = new.restart_limit, slots = new.slots,
+    updated_at = new.updated_at
 FROM json_to_recordset(%s::json) AS new (
     state text, started_at double precision, ended_at double precision, priority integer,
     cancelling boolean, counts text, task_limit integer, restart_limit integer, slots integer,
-    number bigint
+    updated_at double precision, number bigint
 ) WHERE runs.number = new.number
 
 --: select_run_numbers
@@ -45,11 +46,11 @@ WITH changed AS (
     UPDATE nodes SET state = new.state, attempt = new.attempt, cause = new.cause,
         failures = new.failures, losses = new.losses, restarts = new.restarts,
         not_before = new.not_before, cancelling = new.cancelling, refusals = new.refusals,
-        reused_from = new.reused_from
+        reused_from = new.reused_from, held = new.held
     FROM json_to_recordset(%(rows)s::json) AS new (
         state text, attempt integer, cause text, failures integer, losses integer,
         restarts integer, not_before double precision, cancelling boolean, refusals integer,
-        reused_from text, run bigint, position integer, old text
+        reused_from text, held boolean, run bigint, position integer, old text
     )
     WHERE nodes.run = new.run AND nodes.position = new.position AND nodes.state = new.old
     RETURNING 1
@@ -94,7 +95,7 @@ WHERE attempts.run = gone.run AND attempts.task = gone.task AND attempts.number 
 
 --: select_records
 SELECT position, state, attempt, cause, failures, losses, restarts, not_before, cancelling,
-    refusals, reused_from
+    refusals, reused_from, held
 FROM nodes WHERE run = %s ORDER BY position
 
 --: select_attempts
@@ -172,3 +173,37 @@ WHERE commands.run = ANY(%s) AND NOT taken ORDER BY commands.id
 
 --: take_commands
 UPDATE commands SET taken = true WHERE id = ANY(%s)
+
+--: lock_run
+SELECT state FROM runs WHERE number = %s FOR UPDATE
+
+--: delete_commands
+DELETE FROM commands WHERE run = %s
+
+--: delete_leases
+DELETE FROM leases WHERE run = %s
+
+--: delete_history
+DELETE FROM history WHERE run = %s
+
+--: delete_attempts_of_run
+DELETE FROM attempts WHERE run = %s
+
+--: delete_nodes
+DELETE FROM nodes WHERE run = %s
+
+--: delete_run
+DELETE FROM runs WHERE number = %s
+
+--: put_token
+INSERT INTO tokens (id, name, role, digest, created_at, expires_at)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, role = excluded.role, digest = excluded.digest,
+    created_at = excluded.created_at, expires_at = excluded.expires_at
+
+--: select_tokens
+SELECT id, name, role, digest, created_at, expires_at FROM tokens ORDER BY created_at, id
+
+--: delete_token
+DELETE FROM tokens WHERE id = %s RETURNING 1

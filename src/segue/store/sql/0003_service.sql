@@ -1,0 +1,30 @@
+-- What a server that many use needs: when each run has last changed, tasks that are held,
+-- access tokens, and runs that can be deleted without their numbers being given out again.
+--
+-- As in 0002, an engine of the release before goes on undisturbed while this is done.
+
+ALTER TABLE runs ADD COLUMN updated_at REAL NOT NULL DEFAULT 0;
+UPDATE runs SET updated_at = coalesce(
+    (SELECT at FROM history WHERE run = runs.number ORDER BY history.number DESC LIMIT 1),
+    created_at
+);
+CREATE INDEX runs_by_update ON runs (updated_at);
+
+ALTER TABLE nodes ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1));
+
+-- The highest number that a deleted run has had.
+CREATE TABLE numbers (deleted INTEGER NOT NULL);
+INSERT INTO numbers VALUES (0);
+
+-- A token itself is nowhere: `digest` is the SHA-256 of its secret part, in hexadecimal.
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    digest TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL
+) WITHOUT ROWID;
+
+-- Filled anew: there are new steps, and what one turn can do is said more narrowly.
+DELETE FROM ways;
