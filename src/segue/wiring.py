@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from segue.model.errors import NotFoundError, Problem, UserError, WorkflowError, did_you_mean
 from segue.model.location import Place
@@ -21,6 +21,9 @@ from segue.protocols.clock import Clock
 from segue.protocols.dialect import Dialect, Source
 from segue.protocols.executor import Executor
 from segue.protocols.store import Store
+
+if TYPE_CHECKING:
+    from segue.protocols.windows import Windows
 
 #: In the order in which they are asked whether a text is theirs.
 DIALECTS: Final[Mapping[str, str]] = {
@@ -47,6 +50,14 @@ STORES: Final[Mapping[str, str]] = {
     "postgres": "segue.store.postgres:open_postgres",
     "redis": "segue.store.redis:open_redis",
     "rediss": "segue.store.redis:open_redis",
+}
+#: What reads them for windows; others are read whole.
+WINDOWS: Final[Mapping[str, str]] = {
+    "sqlite": "segue.store.sqlite_windows:open_windows",
+    "postgresql": "segue.store.postgres_windows:open_windows",
+    "postgres": "segue.store.postgres_windows:open_windows",
+    "redis": "segue.store.redis_windows:open_windows",
+    "rediss": "segue.store.redis_windows:open_windows",
 }
 #: The extra that brings the library of a store.
 STORE_EXTRAS: Final[Mapping[str, str]] = {
@@ -252,6 +263,26 @@ def open_store(url: str = "") -> Store:
         known = ", ".join(f"{name}://" for name in (*STORES, *added))
         raise UserError(f"no store knows {shown_url(url)!r}", f"known are: {known}")
     return added[scheme]()(url)  # type: ignore[no-any-return]
+
+
+def open_windows(url: str = "") -> Windows:
+    """Return windows on the store that a URL names, for one thread.
+
+    Raises
+    ------
+    UserError
+        If no store knows the URL.
+    StoreError
+        If it cannot be opened.
+    """
+    url = url or default_store_url()
+    scheme = url.partition("://")[0].partition("+")[0]
+    if scheme in WINDOWS:
+        windows: Windows = _load(WINDOWS[scheme])(url)
+        return windows
+    from segue.store.plain_windows import PlainWindows
+
+    return PlainWindows(open_store(url))
 
 
 def _load_store(scheme: str) -> Callable[[str], Store]:

@@ -11,7 +11,7 @@ begins behind those (`after`). Rows that change meanwhile may be seen twice or n
 rows that stay are seen once. Values that are not known sort as the smallest.
 
 *Patterns* are of RE2's syntax and are searched for anywhere, so that no pattern can take
-for ever. Whoever opens the door has checked them: `check_pattern`.
+for ever. One that is none raises `UserError`.
 
 *Threads.* An object of this kind is used by one thread at a time; whoever has several
 threads opens several.

@@ -60,8 +60,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 class Session:
     """One connection, made when it is needed, and again after it was lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: str = "") -> None:
+        """Connect; `settings` are said to each connection after ours."""
         self.url = url
+        self._settings = settings
         self._parameters = _parameters(url)
         self._connection: Connection | None = None
         try:
@@ -87,7 +89,7 @@ class Session:
         with reported(self.url):
             connection = self._connection
             if connection is None:
-                connection = self._connection = connect(self._parameters)
+                connection = self._connection = connect(self._parameters, self._settings)
             try:
                 yield connection
             finally:
@@ -139,11 +141,11 @@ class Session:
         _fill_state_tables(connection)
 
 
-def connect(parameters: Mapping[str, str]) -> Connection:
-    """Return a new connection with our settings."""
+def connect(parameters: Mapping[str, str], settings: str = "") -> Connection:
+    """Return a new connection with our settings, and more of them."""
     connection = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
     try:
-        connection.execute(SETTINGS.encode())
+        connection.execute((SETTINGS + settings).encode())
     except BaseException:
         connection.close()
         raise

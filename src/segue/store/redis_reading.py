@@ -68,6 +68,11 @@ class RedisReading:
         """Return the ids that begin with `prefix`, newest first."""
         return [run for run in self._ids(f"{self._prefix}:runs") if run.startswith(prefix)]
 
+    def numbers(self) -> dict[str, int]:
+        """Return the number of each run, counted from 1 in the order of creation."""
+        found = self._session.ask("ZRANGE", f"{self._prefix}:runs", 0, -1, "WITHSCORES")
+        return {run: int(number) for run, number in found}
+
     def _ids(self, key: str, limit: int = 0) -> list[str]:
         found: list[str] = self._session.ask("ZREVRANGE", key, 0, limit - 1)
         return found

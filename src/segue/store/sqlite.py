@@ -71,6 +71,13 @@ def open_sqlite(url: str) -> SqliteStore:
     return SqliteStore(Path(unquote(path)), synchronous=synchronous)
 
 
+def path_of(url: str) -> Path:
+    """Return the file that a URL of an SQLite store names."""
+    from urllib.parse import unquote  # slow to import
+
+    return Path(unquote(url.removeprefix("sqlite://").partition("?")[0]))
+
+
 class SqliteStore:
     """Fulfils `segue.protocols.store.Store` on one file. Not shared between threads."""
 
@@ -80,7 +87,7 @@ class SqliteStore:
         self.path = path
         self._numbers: dict[str, int] = {}
         network = on_network(path) if network is None else network
-        with _reported(path):
+        with reported(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._base = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             if network:
@@ -126,7 +133,7 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _reported(self.path):
+        with reported(self.path):
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -140,7 +147,7 @@ class SqliteStore:
     def _number(self, run: str) -> int:
         number = self._numbers.get(run)
         if number is None:
-            with _reported(self.path):
+            with reported(self.path):
                 row = self._base.execute(_query("select_run_number"), (run,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no run {run!r}")
@@ -253,7 +260,7 @@ class SqliteStore:
 
     def tokens(self) -> Sequence[Token]:
         """Return all tokens, oldest first."""
-        with _reported(self.path):
+        with reported(self.path):
             return [rows.token_of(row) for row in self._base.execute(_query("select_tokens"))]
 
     def remove_token(self, token: str) -> bool:
@@ -323,7 +330,7 @@ class SqliteStore:
     def lease(self, run: str) -> Lease | None:
         """Return the newest lease of the run; after a release `until` is 0."""
         number = self._number(run)
-        with _reported(self.path):
+        with reported(self.path):
             row = self._base.execute(_query("select_lease"), (number,)).fetchone()
         return None if row is None else Lease(run, *row)
 
@@ -341,7 +348,7 @@ class SqliteStore:
     def commands(self, runs: Sequence[str]) -> Sequence[StoredCommand]:
         """Return the requests that have not been taken, oldest first."""
         found = []
-        with _reported(self.path):
+        with reported(self.path):
             for run in runs:
                 for number, kind, argument, at in self._base.execute(
                     _query("select_commands"), (self._number(run),)
@@ -358,7 +365,7 @@ class SqliteStore:
 
     def find_runs(self, prefix: str) -> Sequence[str]:
         """Return the ids that begin with `prefix`, newest first."""
-        with _reported(self.path):
+        with reported(self.path):
             found = self._base.execute(_query("select_run_ids"), (len(prefix), prefix))
             return [row[0] for row in found]
 
@@ -376,14 +383,14 @@ class SqliteStore:
         return self._records(_query("select_runs"), (limit or _NO_LIMIT,))
 
     def _records(self, query: str, values: tuple[Any, ...]) -> list[RunRecord]:
-        with _reported(self.path), closing(self._base.cursor()) as cursor:
+        with reported(self.path), closing(self._base.cursor()) as cursor:
             cursor.row_factory = sqlite3.Row
             return [rows.run_record(row) for row in cursor.execute(query, values)]
 
     def nodes(self, run: str, wanted: TaskFilter = ALL_TASKS) -> Iterator[StoredNode]:
         """Yield tasks and barriers in the order of their positions."""
         query, values = _node_query(self._number(run), wanted)
-        with _reported(self.path):
+        with reported(self.path):
             for row in self._base.execute(query, values):
                 node = rows.node_of(row[1], row[2])
                 yield StoredNode(row[0], node, rows.task_record(row[3:]))
@@ -391,14 +398,14 @@ class SqliteStore:
     def records(self, run: str) -> Iterator[tuple[int, TaskRecord]]:
         """Yield how far each node has come, by position."""
         number = self._number(run)
-        with _reported(self.path):
+        with reported(self.path):
             for row in self._base.execute(_query("select_records"), (number,)):
                 yield row[0], rows.task_record(row[1:])
 
     def attempts(self, run: str, tasks: Sequence[int] = ()) -> Iterator[AttemptRecord]:
         """Yield attempts by task position and number."""
         number = self._number(run)
-        with _reported(self.path):
+        with reported(self.path):
             if not tasks:
                 for row in self._base.execute(_query("select_attempts"), (number,)):
                     yield rows.attempt_record(row)
@@ -409,13 +416,13 @@ class SqliteStore:
     def history(self, run: str, after: int = 0, limit: int = 0) -> Iterator[HistoryRecord]:
         """Yield history records with numbers above `after`."""
         values = (self._number(run), after, limit or _NO_LIMIT)
-        with _reported(self.path):
+        with reported(self.path):
             for row in self._base.execute(_query("select_history"), values):
                 yield HistoryRecord(*row)
 
     def newest_history(self, run: str) -> HistoryRecord | None:
         """Return the newest history record of the run."""
-        with _reported(self.path):
+        with reported(self.path):
             found = self._base.execute(_query("select_newest_history"), (self._number(run),))
             row = found.fetchone()
         return None if row is None else HistoryRecord(*row)
@@ -451,7 +458,7 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
 
 
 @contextmanager
-def _reported(path: Path) -> Iterator[None]:
+def reported(path: Path) -> Iterator[None]:
     """Turn what SQLite and the disk say into an error that a person can act on."""
     try:
         yield

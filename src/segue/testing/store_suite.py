@@ -402,8 +402,10 @@ class StoreSuite:
         self, created: Store, lease: Lease, reopen: Reopen
     ) -> None:
         """And a need that comes in the same turn is there once."""
-        patched = replace(NODES[0], action=Argv(("other",)), needs=("fit",))
-        commit = Commit("study-1", patched={0: patched}, late_needs=[(0, "fit")])  # type: ignore[dict-item]
+        first = NODES[0]
+        assert isinstance(first, Task)
+        patched = replace(first, action=Argv(("other",)), needs=("fit",))
+        commit = Commit("study-1", patched={0: patched}, late_needs=[(0, "fit")])
 
         created.commit(commit, lease)
 

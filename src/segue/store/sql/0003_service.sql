@@ -10,6 +10,9 @@ UPDATE runs SET updated_at = coalesce(
 );
 CREATE INDEX runs_by_update ON runs (updated_at);
 
+-- Few nodes are barriers, and pictures leave them out.
+CREATE INDEX nodes_that_are_barriers ON nodes (run, position) WHERE barrier = 1;
+
 ALTER TABLE nodes ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1));
 
 -- The highest number that a deleted run has had.

@@ -8,6 +8,9 @@ UPDATE runs SET updated_at = coalesce(
 );
 CREATE INDEX runs_by_update ON runs (updated_at);
 
+-- Few nodes are barriers, and pictures leave them out.
+CREATE INDEX nodes_that_are_barriers ON nodes (run, position) WHERE barrier;
+
 ALTER TABLE nodes ADD COLUMN held boolean NOT NULL DEFAULT false;
 
 -- A token itself is nowhere: `digest` is the SHA-256 of its secret part, in hexadecimal.

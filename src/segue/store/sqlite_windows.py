@@ -1,0 +1,49 @@
+"""Windows on an SQLite store: a connection of its own that only reads."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from segue.store.patterns import searcher
+from segue.store.sql_windows import Row, SqlWindows
+from segue.store.sqlite import BUSY_TIMEOUT_S, open_sqlite, path_of, reported
+from segue.store.window_queries import SQLITE
+
+#: What SQLite may keep in memory for one window, in KiB: a page of a large run is read often.
+CACHE_KIB: Final = 16 * 1024
+
+
+def open_windows(url: str) -> SqliteWindows:
+    """Return windows on the store that a URL names, which is made if it is not there."""
+    open_sqlite(url).close()  # makes what is not there, and brings the schema up to date
+    return SqliteWindows(path_of(url))
+
+
+class SqliteWindows(SqlWindows):
+    """Fulfils `segue.protocols.windows.Windows` on one file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(SQLITE)
+        self.path = path
+        with reported(path):
+            self._base = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            self._base.execute("PRAGMA query_only = ON")
+            self._base.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._base.create_function("regexp", 2, _found, deterministic=True)
+
+    def _ask(self, text: str, values: Sequence[Any]) -> list[Row]:
+        with reported(self.path):
+            return self._base.execute(text, values).fetchall()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
+
+def _found(pattern: str, text: str | None) -> bool:
+    return text is not None and searcher(pattern)(text)
