@@ -9,13 +9,14 @@ whole small run. A test holds the two lists together.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.model.errors import NotFoundError, Problem, UserError, WorkflowError, did_you_mean
 from segue.model.location import Place
+from segue.model.pools import PoolSettings
 from segue.model.workflow import Growth, Workflow
 from segue.protocols.clock import Clock
 from segue.protocols.dialect import Dialect, Source
@@ -36,6 +37,7 @@ EXECUTORS: Final[Mapping[str, str]] = {
     "slurm": "segue.executors.slurm:open_slurm",
     "lsf": "segue.executors.lsf:open_lsf",
     "flux": "segue.executors.flux:open_flux",
+    "noop": "segue.executors.noop:open_noop",
 }
 #: Programs without which a pool cannot be opened.
 PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -357,17 +359,58 @@ def open_executors(
     opened = {"local": local}
     try:
         if pools is None:
-            for name in PROGRAMS:
+            for name in (*PROGRAMS, "noop"):
                 if not _why_not(name):
                     opened[name] = _later(name, state)
         else:
             for name in sorted(set(pools) - {"local", ""}):
-                opened[name] = _open(name, state)
+                opened[name] = _open(name, state / name)
     except BaseException:
         for each in opened.values():
             each.close()
         raise
     return opened
+
+
+def open_pools(
+    state: Path, clock: Clock, pools: Sequence[PoolSettings], *, slots: int | None = None
+) -> dict[str, Executor]:
+    """Return executors by the names of the pools that somebody has set up.
+
+    Where none is called ``local``, there is one more of that name, with `slots`: a workflow
+    can ask for this machine whatever runs the rest of it.
+
+    Raises
+    ------
+    UserError
+        If a pool has a fault, or its executor is not known or cannot be had here.
+    """
+    named = {each.name: each for each in pools}
+    for each in named.values():
+        if each.fault:
+            raise UserError(each.fault)
+        check_pool(each.executor)
+    opened: dict[str, Executor] = {}
+    try:
+        for each in ({"local": PoolSettings("local", "local", slots)} | named).values():
+            opened[each.name] = _open_pool(each, state)
+    except BaseException:
+        for one in opened.values():
+            one.close()
+        raise
+    return opened
+
+
+def _open_pool(pool: PoolSettings, state: Path) -> Executor:
+    # What an executor has by its own name keeps its place, so that jobs are found again.
+    folder = state / pool.name if pool.name == pool.executor else state / "pools" / pool.name
+    if pool.executor == "local":
+        local: Executor = _load(EXECUTORS["local"])(folder, slots=pool.limit)
+        return local
+    from segue.executors.lazy import Lazy
+    from segue.executors.limited import Limited
+
+    return Limited(Lazy(pool.name, lambda: _open(pool.executor, folder)), pool.name, pool.limit)
 
 
 def check_pool(name: str) -> None:
@@ -382,10 +425,10 @@ def check_pool(name: str) -> None:
         )
 
 
-def _open(name: str, state: Path) -> Executor:
+def _open(name: str, folder: Path) -> Executor:
     check_pool(name)
     opener = _load(EXECUTORS[name]) if name in EXECUTORS else _added("executors", EXECUTORS)[name]()
-    made: Executor = opener(state / name)
+    made: Executor = opener(folder)
     if made.capabilities.pushes:
         return made
     from segue.engine.watch import Watch  # threads, which local runs do without
@@ -396,4 +439,4 @@ def _open(name: str, state: Path) -> Executor:
 def _later(name: str, state: Path) -> Executor:
     from segue.executors.lazy import Lazy
 
-    return Lazy(name, lambda: _open(name, state))
+    return Lazy(name, lambda: _open(name, state / name))

@@ -1,7 +1,12 @@
+from dataclasses import replace
+
+import pytest
 from runs import Play, task
 
-from segue.engine.growth import fault, fit
-from segue.model.workflow import Barrier, Generator, Growth
+from segue.engine.growth import fault, fit, regrow
+from segue.model.events import Grown, RetryTasks
+from segue.model.workflow import Argv, Barrier, Generator, Growth
+from segue.testing.reference import violations
 
 
 def generator(**changes):
@@ -73,3 +78,70 @@ def test_growth_without_faults_is_welcome():
     run = Play(generator(), task("report", "gen")).run
 
     assert fault(run, Growth((task("x", "gen"),), late_needs=(("report", "x"),))) == ""
+
+
+# A generator that runs once more ------------------------------------------------------
+
+
+def grown(*tasks, **changes):
+    return Growth((*tasks,), **changes)
+
+
+@pytest.fixture
+def play():
+    """A generator has added x and y, which have succeeded; it is to run again."""
+    play = Play(generator(inherit_dependents=True), task("report", "gen"))
+    run_generator(play, grown(task("x", "gen"), task("y", "x")))
+    for name in ("x", "y", "report"):
+        play.admit()
+        play.ended(name)
+    assert play.verdict == "succeeded"
+    play.tell(RetryTasks((0,), 0.0, force=True))
+    return play
+
+
+def run_generator(play, growth):
+    play.admit()
+    play.ended("gen")
+    fitted = regrow(play.run, 0, fit(play.run, 0, growth))
+    assert fault(play.run, fitted) == ""
+    play.tell(Grown(0, play.attempt("gen"), 0.0, fitted))
+    assert list(violations(play.run)) == []
+
+
+def test_what_a_generator_prints_again_is_there_once_and_runs_again(play):
+    run_generator(play, grown(task("x", "gen"), task("y", "x")))
+
+    assert [node.name for node in play.run.nodes] == ["gen", "report", "x", "y"]
+    assert play.admit() == ["x"]
+    play.ended("x")
+    assert play.admit() == ["y"]
+    play.ended("y")
+    assert play.admit() == ["report"]
+
+
+def test_what_it_prints_otherwise_is_changed_before_it_runs(play):
+    other = replace(task("x", "gen"), action=Argv(("other",)))
+
+    run_generator(play, grown(other, task("y", "x")))
+
+    assert play.run.task(play.at("x")).action == Argv(("other",))
+    assert play.admit() == ["x"]
+
+
+def test_what_it_adds_now_is_waited_for_too(play):
+    run_generator(play, grown(task("x", "gen"), task("y", "x"), task("z", "y")))
+
+    for name in ("x", "y", "z"):
+        assert play.admit() == [name]
+        play.ended(name)
+    assert play.admit() == ["report"]
+
+
+def test_what_has_other_needs_now_is_refused(play):
+    said = fault(play.run, regrow(play.run, 0, grown(task("x", "gen"), task("y", "gen"))))
+
+    assert said == (
+        "there is a task 'y' already: "
+        "it has succeeded, or had other needs, when it was generated before"
+    )

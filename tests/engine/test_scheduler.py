@@ -11,6 +11,7 @@ from segue.model.errors import (
     ExecutorError,
     LeaseLostError,
     Problem,
+    RefusedError,
     StoreError,
     WorkflowError,
 )
@@ -541,3 +542,21 @@ def test_the_number_of_tasks_at_once_is_remembered_when_it_is_said(world):
     world.turn()
 
     assert world.store.run("r").slots == 3
+
+
+def test_a_run_that_needs_a_pool_which_is_not_here_is_not_taken(world):
+    world.submit(task("a", pool="slurm"))
+
+    with pytest.raises(RefusedError, match="needs the pool 'slurm'"):
+        world.take()
+
+    assert not world.service.has_engine("r")
+
+
+def test_an_engine_that_starts_nothing_takes_it_all_the_same(world):
+    world.submit(task("a", pool="slurm"))
+    world.scheduler.draining = True
+
+    world.take()
+
+    assert world.service.has_engine("r")

@@ -239,6 +239,8 @@ def _grown(draft: Draft, event: Grown) -> None:
         # What it printed would never be allowed to start.
         _finish(draft, event.task, current[1], TaskState.CANCELLED, Cause.CANCELLED)
         return
+    changed = {draft.position(task.name): task for task in growth.patched}
+    interventions.patch(draft, PatchTasks(changed, draft.now))
     added = draft.add((*growth.tasks, *growth.barriers))
     late = [draft.position(name) for name, _ in growth.late_needs]
     for position, (_, need) in zip(late, growth.late_needs, strict=True):

@@ -46,6 +46,10 @@ class Dispatch:
         """Return the names of the pools that tasks may ask for."""
         return list(self._executors)
 
+    def bound_to_host(self) -> set[str]:
+        """Return the executors whose jobs can only be found from where they were submitted."""
+        return {name for name, each in self._executors.items() if each.capabilities.bound_to_host}
+
     def serving(self, pool: str) -> str:
         """Return the name of the executor that serves the pool."""
         return pool if pool in self._executors else self._default

@@ -54,6 +54,9 @@ Said = tuple[str, list[str], list[str]]
 
 def _waiting(store: Store, run: RunRecord, stored: StoredNode, now: float) -> Said:
     record = stored.record
+    if record.held:
+        steps = [f"segue release {run.id} {shorten(stored.node.name)}"]
+        return "it is held: a person keeps it from starting", [], steps
     if record.not_before:
         left = duration(max(0.0, record.not_before - now))
         why = f"attempt {record.attempt} ended: {_cause(record.cause)}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from segue.engine.growth import fault, fit
+from segue.engine.growth import fault, fit, regrow
 from segue.engine.live_run import LiveRun
 from segue.model.errors import WorkflowError
 from segue.model.workflow import Growth, Task
@@ -35,14 +35,16 @@ def read_growth(run: LiveRun, position: int, folder: str, grow: Grow) -> Growth 
     if len(output) > MAX_GENERATOR_OUTPUT:
         return f"the generator printed more than {MAX_GENERATOR_OUTPUT} bytes"
     existing = {
-        node.name: node.template or node.name for node in run.nodes if isinstance(node, Task)
+        node.name: node.template or node.name
+        for node in run.nodes
+        if isinstance(node, Task) and node.generated_by != task.name
     }
     text = output.decode("utf-8", "replace")
     try:
         growth = grow(task.generator.dialect, text, task.name, run.record.context, existing)
     except WorkflowError as error:
         return _first_problems(error)
-    growth = fit(run, position, growth)
+    growth = regrow(run, position, fit(run, position, growth))
     return fault(run, growth) or growth
 
 

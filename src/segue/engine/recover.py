@@ -9,16 +9,18 @@ from dataclasses import replace
 from segue.engine.live_run import LiveRun
 from segue.engine.owner import certainly_dead
 from segue.engine.scheduler import LEASE_S, Scheduler
-from segue.model.errors import RefusedError
+from segue.model.errors import NotFoundError, RefusedError
 from segue.model.run import AttemptRecord, Lease
-from segue.model.states import OUTSIDE
+from segue.model.states import FINAL, OUTSIDE
+from segue.model.workflow import Task
 from segue.protocols.store import Store
 
 
 def load(store: Store, run: str) -> LiveRun:
     """Return a run as the store holds it."""
     record = store.run(run)
-    assert record is not None, f"run {run} was checked by the front desk"
+    if record is None:
+        raise NotFoundError(f"there is no run {run!r}")
     stored = list(store.nodes(run))
     outside = [each.position for each in stored if each.record.state in OUTSIDE]
     newest: dict[int, AttemptRecord] = {}
@@ -72,7 +74,14 @@ def take_over(
         )
     assert lease is not None
     live = load(store, run)
-    if not force and before is not None and _left_elsewhere(live, before):
+    missing = _pools_of(live, scheduler) - set(scheduler.dispatch.pools())
+    if missing:
+        store.release(lease)
+        raise RefusedError(
+            f"run {run} needs the pool {min(missing)!r}, which is not to be had here",
+            f"there is: {', '.join(scheduler.dispatch.pools())}; take it up where it was begun",
+        )
+    if not force and before is not None and _left_elsewhere(live, before, scheduler):
         store.release(lease)
         raise RefusedError(
             f"run {run} has left processes on {before.host}, which cannot be seen from here",
@@ -87,8 +96,21 @@ def take_over(
     return live
 
 
-def _left_elsewhere(live: LiveRun, before: Lease) -> bool:
+def _pools_of(live: LiveRun, scheduler: Scheduler) -> set[str]:
+    """Return the pools that the run has jobs in, and those that it will start tasks in."""
+    pools = {attempt.place for attempt in live.attempts.values()}
+    if not scheduler.draining:
+        pools |= {
+            node.pool or live.record.pool
+            for node, record in zip(live.nodes, live.records, strict=True)
+            if isinstance(node, Task) and record.state not in FINAL
+        }
+    return pools - {""}
+
+
+def _left_elsewhere(live: LiveRun, before: Lease, scheduler: Scheduler) -> bool:
     """Tell whether jobs that only their own machine can find are on another one."""
     if before.host == socket.gethostname():
         return False
-    return any(attempt.place == "local" for attempt in live.attempts.values())
+    bound = scheduler.dispatch.bound_to_host()
+    return any(attempt.place in bound for attempt in live.attempts.values())

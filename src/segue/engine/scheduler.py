@@ -31,7 +31,7 @@ from segue.protocols.store import Commit, RingingStore, Store, StoredCommand
 log = logging.getLogger("segue.scheduler")
 
 #: A lease is in force so long, and is renewed after a third of it.
-LEASE_S: Final = 15.0
+LEASE_S: Final = 12.0
 #: While executors have work in hand, what happens in so many milliseconds is committed
 #: together.
 GATHER_MS: Final = 4

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from segue.model.errors import ExecutorError
@@ -75,7 +76,7 @@ class Watch:
     def capabilities(self) -> Capabilities:
         """What the executor inside can do, and that it pushes now."""
         inner = self._inner.capabilities
-        return Capabilities(inner.slots, inner.ahead, True, inner.poll_interval_s)
+        return replace(inner, pushes=True)
 
     def submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
         """Hand the jobs to the thread; what becomes of them comes as events."""

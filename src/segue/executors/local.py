@@ -59,7 +59,9 @@ class LocalExecutor:
         self._slots = slots
         self._grace_s = grace_s
         # Enough that no slot idles while the engine commits to a slow disk.
-        self._capabilities = Capabilities(slots, ahead=max(32, 2 * slots), pushes=True)
+        self._capabilities = Capabilities(
+            slots, ahead=max(32, 2 * slots), pushes=True, bound_to_host=True
+        )
         self._own: KeeperLink | None = None
         self._own_slots = slots
         self._links: dict[int, KeeperLink] = {}

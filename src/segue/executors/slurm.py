@@ -31,7 +31,7 @@ from segue.executors.slurm_outbox import Handed, Outbox
 from segue.executors.slurm_settings import Settings, settings_of
 from segue.executors.slurm_states import meaning_of
 from segue.executors.slurm_text import Listing, Row
-from segue.executors.slurm_tracked import Tracked, match_tickets
+from segue.executors.slurm_tracked import Tracked, ids_to_account, match_tickets
 from segue.model.errors import ExecutorError
 from segue.model.events import Ended, Returned, Started
 from segue.model.states import Cause
@@ -301,12 +301,12 @@ class SlurmExecutor:
                 asks_again |= self._carry_out(tracked, verdict)
                 self._cancel_again(tracked)
         if missing:
-            asks_again |= self._ask_accounts(missing)
+            asks_again |= self._ask_accounts(missing, listing)
         self._schedule(asks_again)
 
-    def _ask_accounts(self, missing: Sequence[Tracked]) -> bool:
+    def _ask_accounts(self, missing: Sequence[Tracked], listing: Listing) -> bool:
         try:
-            accounts = self._commands.account([tracked.job_id for tracked in missing])
+            accounts = self._commands.account(ids_to_account(missing))
         except ExecutorError as error:
             log.warning("%s", error)
             return False
@@ -314,7 +314,7 @@ class SlurmExecutor:
             self._warn_of(accounts)
         asks_again = False
         for tracked in missing:
-            row = accounts.rows.get(tracked.job_id) if accounts else None
+            row = tracked.row_in(accounts) or tracked.row_in(listing)
             if row is None and accounts and accounts.unreadable:
                 continue
             verdict = self._judge(tracked, None, asked=True, accounted=row, asked_accounts=True)

@@ -14,7 +14,7 @@ from segue.executors.batch_system import BatchSystem
 from segue.executors.slurm_judge import Patience, judge
 from segue.executors.slurm_states import Phase, meaning_of
 from segue.executors.slurm_text import Row
-from segue.executors.slurm_tracked import Tracked, match_tickets
+from segue.executors.slurm_tracked import Tracked, ids_to_account, match_tickets
 from segue.model.errors import ExecutorError
 from segue.model.events import Ended
 from segue.protocols.executor import JobKey, RunReport
@@ -74,18 +74,15 @@ class Finder:
         for tracked, job_id in match_tickets(unnamed, listing.rows.values()):
             _name(tracked, job_id)
         missing = [
-            tracked.job_id
-            for tracked in unclear
-            if tracked.job_id and tracked.job_id not in listing.rows
+            tracked for tracked in unclear if tracked.job_id and tracked.job_id not in listing.rows
         ]
         if listing.unreadable and (missing or any(not tracked.job_id for tracked in unclear)):
             raise ExecutorError("the answer of squeue cannot be read")
-        accounts = self._commands.account(missing) if missing else None
-        accounted = accounts.rows if accounts else {}
+        accounts = self._commands.account(ids_to_account(missing)) if missing else None
         for tracked in unclear:
             row = listing.rows.get(tracked.job_id)
             tracked.listed(row)
-            yield self._answer(tracked, row, accounted.get(tracked.job_id))
+            yield self._answer(tracked, row, tracked.row_in(accounts) or tracked.row_in(listing))
 
     def _answer(self, tracked: Tracked, row: Row | None, accounted: Row | None) -> Found:
         now = time.time()

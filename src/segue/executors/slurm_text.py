@@ -28,6 +28,8 @@ _ACCOUNT_FIELDS: Final = "JobID,State,ExitCode,Start,End,TotalCPU,MaxRSS,NodeLis
 #: More ids than this are not listed one by one: all jobs of the user are asked for.
 _MANY: Final = 1000
 _JOB_ID: Final = re.compile(r"\d+(_\d+)?(\+\d+)?")
+#: Elements that have not begun, in one line: ``7_[3,5-9%2]``.
+_RANGE: Final = re.compile(r"(\d+)_\[[^]]*\]")
 _COMMENT: Final = re.compile(r"^\S+@([0-9a-f]{6,})(\s|$)")
 _UNITS: Final = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -156,6 +158,8 @@ def read_sacct(text: str) -> Listing:
             continue
         job_id, state, code, start, end, cpu, peak, node = fields
         whole, _, step = job_id.partition(".")
+        together = _RANGE.fullmatch(whole)
+        whole = together[1] if together else whole
         if step:
             peaks[whole] = max(peaks.get(whole, 0), _bytes(peak) or 0)
             continue

@@ -12,7 +12,7 @@ from segue.executors.batch_records import Begun, Exit
 from segue.executors.slurm_judge import Facts
 from segue.executors.slurm_outbox import id_of
 from segue.executors.slurm_states import Phase, meaning_of
-from segue.executors.slurm_text import Row
+from segue.executors.slurm_text import Listing, Row, base_id
 from segue.protocols.executor import JobKey
 
 
@@ -96,6 +96,21 @@ class Tracked:
             last_words=batch_files.tail(stderr) if killed and self.intent.folder else "",
         )
 
+    def row_in(self, listing: Listing | None) -> Row | None:
+        """Return what an answer says of the job.
+
+        Elements of an array that are cancelled before they begin lose their rows; what has
+        become of them is then said of the array.
+        """
+        if listing is None:
+            return None
+        row = listing.rows.get(self.job_id)
+        if row is not None or self.begun is not None:
+            return row
+        of_array = listing.rows.get(base_id(self.job_id))
+        meaning = meaning_of(of_array.state) if of_array else None
+        return of_array if meaning and meaning.phase is Phase.ENDED else None
+
     def take_back(self) -> bool:
         """Keep the job from ever beginning; False when it has begun, or nobody can know."""
         if not self.intent.folder:
@@ -113,6 +128,16 @@ class Tracked:
         intent = self.intent
         if intent.folder:
             batch_files.name_output(intent.folder, intent.workdir, intent.output, self.job_id)
+
+
+def ids_to_account(jobs: Iterable[Tracked]) -> list[str]:
+    """Return the ids to ask the accounts for: of elements that never began, the array's too."""
+    ids: dict[str, None] = {}
+    for tracked in jobs:
+        ids[tracked.job_id] = None
+        if tracked.begun is None:
+            ids[base_id(tracked.job_id)] = None
+    return list(ids)
 
 
 def match_tickets(unnamed: Iterable[Tracked], rows: Iterable[Row]) -> Iterator[tuple[Tracked, str]]:

@@ -246,6 +246,8 @@ class Task:
         Among ready tasks the highest number starts first.
     pool
         Name of the executor; empty: the run's.
+    generated_by
+        Name of the generator that has added it; empty: it was there from the beginning.
     """
 
     name: str
@@ -269,6 +271,7 @@ class Task:
     workers: Pool | None = None
     description: str = ""
     place: Place | None = None
+    generated_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +324,12 @@ class Workflow:
 class Growth:
     """Tasks that a generator adds to its run.
 
-    `late_needs` holds pairs (task of the run, new need of it).
+    `late_needs` holds pairs (task of the run, new need of it). `patched` are tasks that the
+    same generator has added before, and that it defines otherwise now.
     """
 
     tasks: tuple[Task, ...]
     barriers: tuple[Barrier, ...] = ()
     late_needs: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Problem, ...] = ()
+    patched: tuple[Task, ...] = ()

@@ -102,12 +102,15 @@ class Capabilities:
         It tells of changes by itself through `fileno` and `collect`.
     poll_interval_s
         Seconds between two polls, for one that does not push.
+    bound_to_host
+        Its jobs can only be found again from the machine that they were submitted on.
     """
 
     slots: int | None = None
     ahead: int = 0
     pushes: bool = False
     poll_interval_s: float = 2.0
+    bound_to_host: bool = False
 
 
 @runtime_checkable
