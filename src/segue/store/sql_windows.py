@@ -85,15 +85,24 @@ class SqlWindows(ABC):
 
     def tasks(self, run: str, query: TaskQuery) -> Sequence[TaskRow]:
         """Return a page of tasks."""
-        _check(query.pattern)
-        statement = self._statements.tasks(self._number(run), query)
+        number = self._number(run)
+        statement = self._statements.tasks(number, query, self._found(number, query.pattern))
         return [_task_row(row) for row in self._ask(*statement)]
 
     def task_counts(self, run: str, query: TaskQuery) -> Mapping[TaskState, int]:
         """Return how many tasks that fit are in each state, whatever states were asked for."""
-        _check(query.pattern)
-        found = self._ask(*self._statements.task_counts(self._number(run), query))
+        number = self._number(run)
+        positions = self._found(number, query.pattern)
+        found = self._ask(*self._statements.task_counts(number, query, positions))
         return {TaskState(state): number for state, number in found}
+
+    def _found(self, run: int, pattern: str) -> Sequence[int] | None:
+        """Return the positions of the nodes whose names have the pattern in them.
+
+        None: let the database search.
+        """
+        _check(pattern)
+        return None
 
     # The graph -----------------------------------------------------------------
 
@@ -108,9 +117,12 @@ class SqlWindows(ABC):
 
     def node_number(self, run: str) -> int:
         """Return how many tasks and barriers the run has."""
+        return self._size(self._number(run))
+
+    def _size(self, run: int) -> int:
         place = self._statements.speech.place
         text = f"SELECT coalesce(max(position) + 1, 0) FROM nodes WHERE run = {place}"
-        return int(self._ask(text, [self._number(run)])[0][0])
+        return int(self._ask(text, [run])[0][0])
 
     def joints(self, run: str) -> Iterator[Joint]:
         """Yield every node of the graph, by position."""

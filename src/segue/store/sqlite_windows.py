@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from segue.store.patterns import searcher
+from segue.store.patterns import Names, searcher
 from segue.store.sql_windows import Row, SqlWindows
 from segue.store.sqlite import BUSY_TIMEOUT_S, open_sqlite, path_of, reported
 from segue.store.window_queries import SQLITE
 
 #: What SQLite may keep in memory for one window, in KiB: a page of a large run is read often.
 CACHE_KIB: Final = 16 * 1024
+#: The names of so many runs are remembered, to be searched.
+RUNS_REMEMBERED: Final = 2
 
 
 def open_windows(url: str) -> SqliteWindows:
@@ -27,6 +29,7 @@ class SqliteWindows(SqlWindows):
 
     def __init__(self, path: Path) -> None:
         super().__init__(SQLITE)
+        self._names: dict[int, Names] = {}
         self.path = path
         with reported(path):
             self._base = sqlite3.connect(
@@ -34,7 +37,22 @@ class SqliteWindows(SqlWindows):
             )
             self._base.execute("PRAGMA query_only = ON")
             self._base.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        self._base.create_function("regexp", 2, _found, deterministic=True)
+        self._base.create_function("regexp", 2, _is_in, deterministic=True)
+
+    def _found(self, run: int, pattern: str) -> Sequence[int] | None:
+        """Search here: SQLite would ask us for each name, one by one."""
+        return self._names_of(run).matching(pattern) if pattern else None
+
+    def _names_of(self, run: int) -> Names:
+        """Return the names of a run's nodes; those of a few runs are remembered."""
+        known = self._names.pop(run, None)
+        if known is None or len(known) != self._size(run):
+            query = "SELECT name FROM nodes WHERE run = ? ORDER BY position"
+            known = Names(name for (name,) in self._ask(query, [run]))
+        self._names[run] = known  # the newest stands last
+        while len(self._names) > RUNS_REMEMBERED:
+            self._names.pop(next(iter(self._names)))
+        return known
 
     def _ask(self, text: str, values: Sequence[Any]) -> list[Row]:
         with reported(self.path):
@@ -45,5 +63,5 @@ class SqliteWindows(SqlWindows):
         self._base.close()
 
 
-def _found(pattern: str, text: str | None) -> bool:
+def _is_in(pattern: str, text: str | None) -> bool:
     return text is not None and searcher(pattern)(text)

@@ -142,8 +142,8 @@ class Statements:
     def __init__(self, speech: Speech) -> None:
         self.speech = speech
 
-    def among(self, values: Sequence[str]) -> Any:
-        """Return the one value that `Speech.member` takes for several texts."""
+    def among(self, values: Sequence[str] | Sequence[int]) -> Any:
+        """Return the one value that `Speech.member` takes for several."""
         if self.speech is POSTGRES:
             return list(values)
         import json
@@ -209,12 +209,13 @@ class Statements:
 
     # Tasks -------------------------------------------------------------------
 
-    def tasks(self, run: int, query: TaskQuery) -> Query:
+    def tasks(self, run: int, query: TaskQuery, positions: Sequence[int] | None = None) -> Query:
         """Return the statement for a page of tasks.
 
         A row has position, name, template, barrier, record, attempt and the sort value.
+        `positions`, where given, stand for the pattern, which was searched for already.
         """
-        where, values = self._tasks_where(run, query)
+        where, values = self._tasks_where(run, query, positions)
         if query.states:
             where.append(self.speech.member.format(text="nodes.state"))
             values.append(self.among([state.value for state in query.states]))
@@ -232,28 +233,36 @@ class Statements:
             (order, "nodes.position", query.descending, query.limit),
         )
 
-    def task_counts(self, run: int, query: TaskQuery) -> Query:
-        """Return the statement that counts tasks by state."""
-        where, values = self._tasks_where(run, query)
+    def task_counts(
+        self, run: int, query: TaskQuery, positions: Sequence[int] | None = None
+    ) -> Query:
+        """Return the statement that counts tasks by state; see `tasks`."""
+        where, values = self._tasks_where(run, query, positions)
         newest = f" {_NEWEST}" if query.begun else ""
         text = f"SELECT nodes.state, count(*) FROM nodes{newest}{_all(where)} GROUP BY nodes.state"
         return text, values
 
-    def _tasks_where(self, run: int, query: TaskQuery) -> tuple[list[str], list[Any]]:
+    def _tasks_where(
+        self, run: int, query: TaskQuery, positions: Sequence[int] | None
+    ) -> tuple[list[str], list[Any]]:
         say, place = self.speech, self.speech.place
-        where, values = [f"nodes.run = {place}"], [run]
+        where: list[str] = [f"nodes.run = {place}"]
+        values: list[Any] = [run]
         if not query.barriers:
             where.append(f"nodes.barrier = {say.no}")
         if query.template:
             template, name = f"nodes.template = {place}", f"nodes.name = {place}"
             where.append(f"({template} OR (nodes.template = '' AND {name}))")
-            values += [query.template, query.template]  # type: ignore[list-item]
-        if query.pattern:
+            values += [query.template, query.template]
+        if positions is not None:
+            where.append(say.member.format(text="nodes.position"))
+            values.append(self.among(positions))
+        elif query.pattern:
             where.append(say.matches.format(text="nodes.name"))
-            values.append(query.pattern)  # type: ignore[arg-type]
+            values.append(query.pattern)
         if query.begun:
             where.append("attempts.started_at IS NOT NULL")
-        return where, list(values)
+        return where, values
 
     def _task_order(self, query: TaskQuery) -> str:
         if query.order is TaskOrder.DURATION:
