@@ -14,6 +14,7 @@ from segue.model.errors import OutsideError, RefusedError, UserError
 from segue.model.run import RunRecord
 from segue.model.states import FINAL_RUN, RunState
 from segue.protocols.clock import SystemClock
+from segue.protocols.store import StoredNode
 
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Run so many tasks at once."
@@ -31,12 +32,12 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
     """Stop RUN, or only TASKS of it, and all processes that these have started."""
     service = open_service()
     record = service.find_run(run)
-    _check_tasks(service, record, tasks)
+    check_tasks(service, record, tasks)
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
     if not service.ask(record, CommandKind.CANCEL, argument):
         # Nobody owns the run: be its engine for as long as the cancel takes.
         drive(service, record, wait_for=tasks or None)
-    _report(service, record, as_json, "is being cancelled" if not tasks else "gives up the tasks")
+    report(service, record, as_json, "is being cancelled" if not tasks else "gives up the tasks")
 
 
 @click.command()
@@ -45,6 +46,11 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
 @jobs_option
 @force_option
 @click.option("--detach", is_flag=True, help="Run in the background.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Run TASKS again though they succeeded, and everything that stands behind them.",
+)
 @click.option(
     "--edited",
     is_flag=True,
@@ -58,6 +64,7 @@ def retry(
     jobs: int | None,
     force: bool,
     detach: bool,
+    again: bool,
     edited: bool,
     plan: bool,
     as_json: bool,
@@ -79,14 +86,19 @@ def retry(
     if plan:
         raise UserError("--plan is for an edited file", f"segue retry {record.id} --edited --plan")
     service.check_not_continued(record)
-    _check_tasks(service, record, tasks)
+    check_tasks(service, record, tasks)
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
+    if again:
+        if not tasks:
+            raise UserError("--again needs the names of tasks", f"segue status {record.id}")
+        argument["force"] = True
     if detach and not service.has_engine(record.id):
         # The command is given by the one that will carry it out.
-        check_command(record, CommandKind.RETRY)
-        _detach(["retry", record.id, *tasks], record, jobs, force=force, as_json=as_json)
+        check_command(record, CommandKind.RETRY, force=again)
+        words = ["--again"] if again else []
+        _detach(["retry", record.id, *tasks, *words], record, jobs, force=force, as_json=as_json)
     if service.ask(record, CommandKind.RETRY, argument):
-        _report(service, record, as_json, "tries again")
+        report(service, record, as_json, "tries again")
         return
     raise SystemExit(go_on(service, record, jobs, force=force, as_json=as_json))
 
@@ -121,7 +133,7 @@ def pause(run: str, as_json: bool) -> None:
     record = service.find_run(run)
     if not service.ask(record, CommandKind.PAUSE, {}):
         drive(service, record, wait_for=())
-    _report(service, record, as_json, "is paused")
+    report(service, record, as_json, "is paused")
 
 
 @click.command()
@@ -145,7 +157,7 @@ def update(run: str, limit: int | None, restart_limit: int | None, as_json: bool
     if not service.ask(record, CommandKind.UPDATE, argument):
         drive(service, record, wait_for=())
     said = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in argument.items())
-    _report(service, record, as_json, f"has new limits: {said}")
+    report(service, record, as_json, f"has new limits: {said}")
 
 
 @click.command()
@@ -180,7 +192,7 @@ def resume(
                 f"watch it: segue status {record.id} --watch",
             )
         if service.ask(record, CommandKind.RESUME, {}):
-            _report(service, record, as_json, "goes on")
+            report(service, record, as_json, "goes on")
             return
     elif record.state is RunState.PAUSED:
         service.store.put_command(record.id, CommandKind.RESUME.value, {}, service.clock.now())
@@ -315,12 +327,13 @@ def drive(
         engine.close()
 
 
-def _check_tasks(service: Any, record: RunRecord, tasks: Sequence[str]) -> None:
-    for task in tasks:
-        service.find_task(record.id, task)
+def check_tasks(service: Any, record: RunRecord, tasks: Sequence[str]) -> list[StoredNode]:
+    """Return the tasks of these names; one that is not there is said."""
+    return [service.find_task(record.id, task) for task in tasks]
 
 
-def _report(service: Any, record: RunRecord, as_json: bool, done: str) -> None:
+def report(service: Any, record: RunRecord, as_json: bool, done: str) -> None:
+    """Say what was done to a run, and how it stands."""
     record = service.find_run(record.id)
     if as_json:
         print_json({"run": record.id, "state": record.state.value, "counts": dict(record.counts)})

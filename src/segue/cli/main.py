@@ -27,10 +27,16 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("look", "Show what happened in a run, in order."),
     "cancel": ("change", "Stop a run, or some of its tasks."),
     "retry": ("change", "Run again what did not succeed; what succeeded stays."),
+    "hold": ("intervene", "Keep tasks from starting."),
+    "release": ("intervene", "Let tasks start again that were held."),
+    "mark-done": ("intervene", "Let tasks count as done that have not succeeded."),
     "update": ("change", "Change limits of a run while it runs."),
     "pause": ("change", "Start nothing more of a run; what runs goes on."),
     "resume": ("change", "Let a run go on; take it over if its engine is gone."),
+    "delete": ("intervene", "Forget runs that have ended."),
     "study": ("study", "Show a run's tasks with their parameters."),
+    "serve": ("serve", "Serve the page and the HTTP API; run what is submitted there."),
+    "token": ("token", "Let others use a server: make, list and revoke tokens."),
     "doctor": ("doctor", "Check this machine, the store and the engines."),
 }
 
@@ -59,7 +65,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module = import_module(f"segue.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, name)
+        command: click.Command = getattr(module, name.replace("-", "_"))
         return command
 
     def resolve_command(

@@ -31,4 +31,9 @@ def attempt_folder(run: RunRecord, position: int, name: str, attempt: int) -> st
     """
     if not _SAFE.fullmatch(name):
         name = f"{_UNSAFE.sub('_', name[:60])}~{position}"
-    return f"{run.workspace}/{OWN_FOLDER}/{run.id}/{name}.{attempt}"
+    return f"{run_folder(run)}/{name}.{attempt}"
+
+
+def run_folder(run: RunRecord) -> str:
+    """Return the absolute path of the folder that holds the attempts of a run."""
+    return f"{run.workspace}/{OWN_FOLDER}/{run.id}"
