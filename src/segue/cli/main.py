@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -40,6 +40,19 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Check this machine, the store and the engines."),
 }
 
+#: Commands that a server can be asked for, by the modules that ask it.
+REMOTE: Final[dict[str, str]] = {
+    "run": "remote_run",
+    "validate": "remote_run",
+    **dict.fromkeys(("graph", "runs", "status", "logs", "why", "history"), "remote_look"),
+    **dict.fromkeys(
+        ("cancel", "retry", "pause", "resume", "hold", "release", "mark-done", "update", "delete"),
+        "remote_change",
+    ),
+}
+#: Commands that have nothing to do with where runs are kept.
+EVERYWHERE: Final = frozenset({"convert", "serve", "doctor"})
+
 INTERRUPTED: Final = 130
 
 
@@ -50,6 +63,11 @@ class LazyGroup(click.Group):
         """Read the command line; `--help` prints here."""
         with own_output():
             return super().make_context(*words, **options)
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Take `--server` from wherever it stands: people write it behind the command, too."""
+        server, arguments = take_server(arguments)
+        return super().parse_args(context, [*server, *arguments])
 
     def invoke(self, context: click.Context) -> Any:
         """Call the command."""
@@ -64,6 +82,8 @@ class LazyGroup(click.Group):
         """Return the command, loaded."""
         if name not in COMMANDS:
             return None
+        if context.params.get("server") and name not in EVERYWHERE:
+            return _remote(context, name)
         module = import_module(f"segue.cli.{COMMANDS[name][0]}")
         command: click.Command = getattr(module, name.replace("-", "_"))
         return command
@@ -85,6 +105,46 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+def take_server(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words of `--server`, wherever they stand before a ``--``, and the others.
+
+    Examples
+    --------
+    >>> take_server(["status", "run-1", "--server", "http://here"])
+    (['--server', 'http://here'], ['status', 'run-1'])
+    """
+    taken: list[str] = []
+    others: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            others += [word, *words]
+        elif word == "--server":
+            taken = [word, *([following] if (following := next(words, None)) is not None else [])]
+        elif word.startswith("--server="):
+            taken = [word]
+        else:
+            others.append(word)
+    return taken, others
+
+
+def _remote(context: click.Context, name: str) -> click.Command:
+    """Return a command that asks a server."""
+    if name not in REMOTE:
+        raise UserError(
+            f"'segue {name}' works where runs are kept, and not through a server",
+            f"with --server there are: {', '.join(REMOTE)}",
+        )
+    if context.obj is None and not context.resilient_parsing:
+        from segue.cli.remote_client import client_of
+
+        context.obj = client_of(context.params["server"])
+        context.call_on_close(context.obj.close)
+    module = import_module(f"segue.cli.{REMOTE[name]}")
+    command: click.Command = getattr(module, name.replace("-", "_"))
+    return command
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -92,7 +152,13 @@ class LazyGroup(click.Group):
     "3 store or batch system could not be reached, 130 cancelled by the user.",
 )
 @click.version_option(__version__, "-V", "--version", message="segue %(version)s")
-def segue() -> None:
+@click.option(
+    "--server",
+    envvar="SEGUE_SERVER",
+    metavar="URL",
+    help="Ask this server, not the store of this machine. Its token: SEGUE_TOKEN.",
+)
+def segue(server: str | None) -> None:
     """Run the workflows that scientists already have: LUTE, Maestro, Daggy.
 
     Start with 'segue run FILE'. Shell completion: see 'segue doctor --completion'.
@@ -100,11 +166,16 @@ def segue() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run `segue` and leave with its exit code."""
+    run_command(segue, "segue", arguments)
+
+
+def run_command(command: click.Command, name: str, arguments: list[str] | None) -> NoReturn:
+    """Run a command line and leave with its exit code."""
     # Workflows are large and live long: collecting often finds nothing.
     gc.set_threshold(100_000, 20, 100)
     prepare_streams()
-    code = _exit_code(arguments)
+    code = _exit_code(command, name, arguments)
     try:
         with own_output():
             sys.stdout.flush()
@@ -112,15 +183,15 @@ def main(arguments: list[str] | None = None) -> None:
         be_silent()
     except OutsideError as error:
         be_silent()
-        click.echo(f"segue: {error}", err=True)
+        click.echo(f"{name}: {error}", err=True)
         code = error.exit_code
     sys.exit(code)
 
 
-def _exit_code(arguments: list[str] | None) -> int:
+def _exit_code(command: click.Command, name: str, arguments: list[str] | None) -> int:
     """Run the command line and return its exit code; every error but our bugs is told."""
     try:
-        code: Any = segue.main(arguments, prog_name="segue", standalone_mode=False)
+        code: Any = command.main(arguments, prog_name=name, standalone_mode=False)
     except SystemExit as left:
         code = left.code
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -129,7 +200,7 @@ def _exit_code(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except (UserError, OutsideError) as error:
-        click.echo(f"segue: {error}" if not hasattr(error, "problems") else str(error), err=True)
+        click.echo(f"{name}: {error}" if not hasattr(error, "problems") else str(error), err=True)
         return error.exit_code
     except ReaderLeftError:
         return 0

@@ -1,0 +1,525 @@
+"""The shapes of `/api/v2`, in camelCase: what OpenAPI tells of the answers and bodies.
+
+Times are RFC 3339 in UTC with milliseconds, durations seconds. What the shapes are made
+of stands in `shapes`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from segue.model.errors import Problem
+from segue.model.states import Cause, RunState, TaskState
+
+
+def moment(at: float | None) -> str | None:
+    """Return seconds since the epoch as RFC 3339 with milliseconds; None stays None.
+
+    Examples
+    --------
+    >>> moment(1795268179.1239)
+    '2026-11-21T13:36:19.123Z'
+    """
+    if at is None:
+        return None
+    text = datetime.fromtimestamp(int(at * 1000 + 1e-4) / 1000, UTC).isoformat("T", "milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Document(BaseModel):
+    """Anything that is answered."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
+    )
+
+
+class Body(BaseModel):
+    """Anything that is asked for; an unknown member is a mistake."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+# Problems ----------------------------------------------------------------------
+
+
+class DocumentProblem(Document):
+    """One thing that is wrong with a document, with its place."""
+
+    code: str
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    pointer: str | None = None
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+
+class ProblemDocument(Document):
+    """An error (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str = ""
+    problems: list[DocumentProblem] = []
+
+
+def problem_document(problem: Problem) -> DocumentProblem:
+    """Return a problem of a user's file as it is answered."""
+    place = problem.place
+    return DocumentProblem(
+        code=problem.code,
+        message=problem.message,
+        path=place.path if place else None,
+        line=place.line if place else None,
+        column=place.column if place else None,
+        pointer=problem.pointer or None,
+        hint=problem.hint,
+        severity=problem.severity.value,
+    )
+
+
+# Runs --------------------------------------------------------------------------
+
+
+class EngineDocument(Document):
+    """The engine that has a run, or had it last."""
+
+    host: str
+    process_id: int
+    alive: bool
+
+
+class RunSummary(Document):
+    """A run in a list."""
+
+    id: str
+    number: int
+    workflow: str
+    dialect: str
+    state: RunState
+    cancelling: bool
+    tags: dict[str, str]
+    description: str
+    pool: str
+    source: str
+    continues: str | None
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    updated_at: Time
+    counts: dict[TaskState, Count]
+    task_count: Count
+    limit: Count
+    priority: int
+    engine: EngineDocument | None
+    submitted_by: str | None
+
+
+class Run(RunSummary):
+    """A run with all but its tasks."""
+
+    workspace: str
+    directory: str
+    restart_limit: int | None
+    slots: int
+    verdict: str
+    parameters: dict[str, Any]
+    warnings: list[DocumentProblem]
+    continued_by: str | None
+
+
+class RunPage(Document):
+    """A page of runs; `stateCounts` counts all that fit the filter without its states."""
+
+    runs: list[RunSummary]
+    next_cursor: str | None
+    state_counts: dict[RunState, Count]
+
+
+class Submitted(Document):
+    """A run that has been taken in."""
+
+    id: str
+    state: RunState
+    task_count: Count
+    warnings: list[DocumentProblem]
+
+
+class Envelope(Body):
+    """A document with what it is to be read with; `files` are put beside it."""
+
+    document: str
+    path: str = ""
+    dialect: str = ""
+    parameters: dict[str, str | int | float | bool | list[str | int | float]] = {}
+    facts: dict[str, str | int | float | bool] = {}
+    options: dict[str, Any] = {}
+    files: dict[str, str] = {}
+    pool: str = ""
+    limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    priority: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] = 0
+    tags: dict[str, str] = {}
+    paused: bool = False
+    name: str = ""
+
+
+class Limits(Body):
+    """Limits of a run; 0 is without limit."""
+
+    limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    restart_limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
+class Reason(Body):
+    """Why something is asked."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class GivenReason(Body):
+    """Why something is asked, which must be said."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class JobPatch(Body):
+    """New members of a Daggy job."""
+
+    command: list[str] | None = None
+    command_string: str | None = None
+    environment: dict[str, str | None] | None = None
+    timeout: Annotated[float, Field(ge=0)] | None = None
+    work_dir: str | None = None
+
+
+class TaskPatch(Body):
+    """What a task does from its next attempt on; what is absent stays as it is."""
+
+    job: JobPatch | None = None
+    command: Annotated[list[str], Field(min_length=1)] | None = None
+    script: str | None = None
+    environment: dict[str, str | None] | None = None
+    timeout_seconds: Annotated[float, Field(ge=0)] | None = None
+    max_retries: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    retry_interval_seconds: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    pool: str | None = None
+
+
+class TaskRequeue(Body):
+    """How a task is to run again."""
+
+    only_failed: bool = True
+    include_descendants: bool = False
+    force: bool = False
+    patch: dict[str, TaskPatch] = {}
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class RunRequeue(TaskRequeue):
+    """Which tasks are to run again, and how; no names: all that did not succeed."""
+
+    tasks: list[str] | None = None
+
+
+# Tasks -------------------------------------------------------------------------
+
+
+class TaskRow(Document):
+    """A task in a table; times and ends are those of its newest attempt."""
+
+    name: str
+    template: str
+    position: Count
+    state: TaskState
+    cause: Cause | None
+    attempts: Count
+    held: bool
+    started_at: Time | None
+    ended_at: Time | None
+    submitted_at: Time | None
+    duration_seconds: float | None
+    wait_seconds: float | None
+    exit_code: int | None
+    signal: int | None
+    cpu_seconds: float | None
+    peak_rss_bytes: int | None
+    place: str | None
+    node: str | None
+    not_before: Time | None
+
+
+class TaskPage(Document):
+    """A page of tasks; `stateCounts` counts all that fit the filter without its states."""
+
+    tasks: list[TaskRow]
+    next_cursor: str | None
+    state_counts: dict[TaskState, Count]
+
+
+class Attempt(Document):
+    """One try of a task."""
+
+    number: int
+    state: TaskState
+    cause: Cause | None
+    exit_code: int | None
+    signal: int | None
+    submitted_at: Time | None
+    started_at: Time | None
+    ended_at: Time | None
+    duration_seconds: float | None
+    wait_seconds: float | None
+    place: str
+    node: str | None
+    job_id: str | None
+    cpu_seconds: float | None
+    peak_rss_bytes: int | None
+    message: str
+    restarted: bool
+    stdout_bytes: int | None
+    stderr_bytes: int | None
+    output_gone: bool
+
+
+class Neighbour(Document):
+    """A need or a dependent; `tasks` is how many tasks a barrier stands for."""
+
+    name: str
+    state: TaskState
+    kind: Literal["task", "barrier"]
+    tasks: Count
+
+
+class Action(Document):
+    """What a task does: a script's text, or the arguments of a program."""
+
+    kind: str
+    text: str | None = None
+    arguments: list[str] | None = None
+
+
+class Why(Document):
+    """Why a task is where it is, and what to try; `hints` are reasons and steps together."""
+
+    sentence: str
+    hints: list[str]
+    reasons: list[str]
+    steps: list[str]
+
+
+class Task(TaskRow):
+    """All that is known of a task."""
+
+    definition: dict[str, Any]
+    action: Action
+    parameters: dict[str, Any]
+    needs: list[Neighbour]
+    need_count: Count
+    dependents: list[Neighbour]
+    dependent_count: Count
+    trigger: str
+    retry: dict[str, Any]
+    resources: dict[str, Any]
+    why: Why
+    attempt_list: list[Attempt]
+    generated_by: str | None
+
+
+# History and pictures ----------------------------------------------------------
+
+
+class HistoryLine(Document):
+    """One line of a run's history."""
+
+    number: int
+    at: Time
+    kind: str
+    task: str | None
+    attempt: int | None
+    old: str | None
+    new: str | None
+    detail: str
+
+
+class History(Document):
+    """Lines of a run's history; `next` is where to go on, None: that was all so far."""
+
+    history: list[HistoryLine]
+    next: int | None
+
+
+class GraphNode(Document):
+    """A template, a task, or what is left of a template."""
+
+    id: str
+    label: str
+    kind: Literal["template", "task", "more"]
+    template: str
+    tasks: Count
+    states: dict[str, Count]
+    trigger: str
+    generator: bool
+
+
+class GraphEdge(Document):
+    """So many needs lead from one node to the other."""
+
+    source: Annotated[str, Field(alias="from")]
+    target: Annotated[str, Field(alias="to")]
+    count: Count
+
+
+class Graph(Document):
+    """The graph by template, some of them expanded to tasks."""
+
+    level: Literal["template", "task"]
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
+    truncated: bool
+
+
+class Validated(Document):
+    """What a document is worth."""
+
+    valid: bool
+    dialect: str | None
+    workflow: str | None
+    task_count: Count
+    problems: list[DocumentProblem]
+    graph: Graph | None = None
+
+
+class Bar(Document):
+    """An attempt in a timeline."""
+
+    number: int
+    submitted_at: Time | None
+    started_at: Time | None
+    ended_at: Time | None
+    state: TaskState
+    cause: Cause | None
+
+
+class TaskBars(Document):
+    """A task in a timeline."""
+
+    name: str
+    template: str
+    state: TaskState
+    attempts: list[Bar]
+
+
+class TemplateBars(Document):
+    """A template in a timeline: how many of its attempts did what in each slice of time."""
+
+    template: str
+    tasks: Count
+    first_started_at: Time | None
+    last_ended_at: Time | None
+    waiting: list[Count]
+    running: list[Count]
+    failed: list[Count]
+    ended: list[Count]
+
+
+class TaskTimeline(Document):
+    """When which tasks ran."""
+
+    begin: Annotated[Time | None, Field(alias="from")]
+    end: Annotated[Time | None, Field(alias="to")]
+    rows: list[TaskBars]
+    next_cursor: str | None
+
+
+class TemplateTimeline(Document):
+    """When tasks of which templates ran."""
+
+    begin: Annotated[Time | None, Field(alias="from")]
+    end: Annotated[Time | None, Field(alias="to")]
+    bin_seconds: float
+    rows: list[TemplateBars]
+
+
+class Progress(Document):
+    """How a run came along: `states` at the end of each slice, ends within each."""
+
+    begin: Annotated[Time | None, Field(alias="from")]
+    end: Annotated[Time | None, Field(alias="to")]
+    bin_seconds: float
+    states: dict[TaskState, list[Count]]
+    ended: list[Count]
+    failed: list[Count]
+    rate_per_second: float
+    estimated_end_at: Time | None
+
+
+# The service -------------------------------------------------------------------
+
+
+class Pool(Document):
+    """A pool: where tasks run, and how full it is."""
+
+    name: str
+    executor: str
+    default: bool
+    limit: int | None
+    running: Count
+    submitted: Count
+    ready: Count
+    problem: str | None
+
+
+class Pools(Document):
+    """All pools of this server."""
+
+    pools: list[Pool]
+
+
+class ServerEngine(Document):
+    """The engine of this server."""
+
+    alive: bool
+    runs: Count
+
+
+class ServerDocument(Document):
+    """What this server is, and what you are to it."""
+
+    version: str
+    host: str
+    process_id: int
+    started_at: Time
+    store: str
+    role: str
+    user: str | None
+    auth_required: bool
+    dialects: list[str]
+    body_limit_bytes: int
+    engine: ServerEngine
+
+
+class Ready(Document):
+    """The server answers."""
+
+    msg: str = "Ya like DAGs?"
+
+
+class Health(Document):
+    """Whether all parts work; the words say what does not."""
+
+    status: Literal["ok", "failing"]
+    store: str
+    engine: str

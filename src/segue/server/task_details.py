@@ -1,0 +1,119 @@
+"""One task as its page shows it: what it does, what it waits for, what it has tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from segue.engine.explain import explain
+from segue.model.run import AttemptRecord, RunRecord
+from segue.model.states import FINAL_RUN
+from segue.model.workflow import Barrier, Task
+from segue.protocols import windows
+from segue.protocols.store import StoredNode, TaskFilter
+from segue.server import documents as d
+from segue.server import shapes
+from segue.server.desk import Desk
+from segue.server.masking import masked
+from segue.server.site import Site
+from segue.server.skeletons import Skeleton
+
+#: So many needs, and so many dependents, are named.
+NEIGHBOURS_NAMED: Final = 100
+
+
+def row_of(desk: Desk, run: str, task: str) -> d.TaskRow:
+    """Return a task as tables show it."""
+    stored = desk.task(run, task)
+    attempts = desk.attempts(run, stored)
+    return shapes.task_row(_row(stored, attempts), desk.clock.now())
+
+
+def _row(stored: StoredNode, attempts: Sequence[AttemptRecord]) -> windows.TaskRow:
+    assert isinstance(stored.node, Task)
+    return windows.TaskRow(
+        stored.position,
+        stored.node.name,
+        stored.node.template,
+        False,
+        stored.record,
+        attempts[-1] if attempts else None,
+    )
+
+
+def task_document(desk: Desk, site: Site, run: str, name: str) -> d.Task:
+    """Return all that is known of a task."""
+    row, now = desk.run(run), desk.clock.now()
+    stored = desk.task(run, name)
+    task = stored.node
+    assert isinstance(task, Task)
+    attempts = desk.attempts(run, stored)
+    skeleton = site.skeletons.of(run, desk.windows)
+    at = stored.position
+    dependents = skeleton.dependents[at] if at < len(skeleton.names) else ()
+    lease = desk.engine_of(row)
+    owned = lease is not None and desk.is_alive(lease)
+    said = explain(desk.store, row.record, stored, now, owned or row.record.state in FINAL_RUN)
+    return d.Task(
+        **shapes.task_row(_row(stored, attempts), now).model_dump(),
+        definition=shapes.definition(task),
+        action=shapes.action(task),
+        parameters=masked(task.parameters),
+        needs=_neighbours(desk, run, task.needs[:NEIGHBOURS_NAMED], skeleton, waits=False),
+        need_count=len(task.needs),
+        dependents=_neighbours(
+            desk,
+            run,
+            [skeleton.names[each] for each in dependents[:NEIGHBOURS_NAMED]],
+            skeleton,
+            waits=True,
+        ),
+        dependent_count=len(dependents),
+        trigger=task.trigger.value,
+        retry=shapes.retry(task),
+        resources=shapes.resources(task),
+        why=d.Why(
+            sentence=said.sentence,
+            hints=[*said.reasons, *said.steps],
+            reasons=list(said.reasons),
+            steps=list(said.steps),
+        ),
+        attempt_list=[shapes.attempt(each, now) for each in attempts],
+        generated_by=_generator(row.record, task, at, skeleton),
+    )
+
+
+def _neighbours(
+    desk: Desk, run: str, names: Sequence[str], skeleton: Skeleton, *, waits: bool
+) -> list[d.Neighbour]:
+    """Return the nodes of these names in their order; `waits`: they are behind the task."""
+    if not names:
+        return []
+    found = {each.node.name: each for each in desk.store.nodes(run, TaskFilter(names=tuple(names)))}
+    shown = []
+    for name in dict.fromkeys(names):
+        each = found.get(name)
+        if each is None:
+            continue
+        barrier = isinstance(each.node, Barrier)
+        number = 1
+        if barrier and waits and each.position < len(skeleton.names):
+            number = len(skeleton.dependents[each.position])
+        elif barrier:
+            number = len(each.node.needs)
+        kind = "barrier" if barrier else "task"
+        shown.append(
+            d.Neighbour.model_validate(
+                {"name": name, "state": each.record.state, "kind": kind, "tasks": number}
+            )
+        )
+    return shown
+
+
+def _generator(record: RunRecord, task: Task, at: int, skeleton: Skeleton) -> str | None:
+    """Return the generator that has added the task: those that the file had stand before."""
+    written = record.context.get("task_count")
+    if written is None or at < int(written) or not task.needs:
+        return None
+    maker = skeleton.index.get(task.needs[0])
+    return task.needs[0] if maker in skeleton.generators else None
