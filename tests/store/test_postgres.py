@@ -72,8 +72,8 @@ def test_the_database_knows_every_step_of_the_model(base):
         ("UPDATE nodes SET state = 'submitted' WHERE position = 0", "not a way"),
         ("UPDATE history SET detail = 'x'", "not changed"),
         (
-            "INSERT INTO nodes (run, position, name, template, barrier, definition, state)"
-            " VALUES (1, 9, 'x', '', false, '{}', 'running')",
+            "INSERT INTO nodes (run, position, name, template, barrier, state)"
+            " VALUES (1, 9, 'x', '', false, 'running')",
             "begins waiting",
         ),
         (

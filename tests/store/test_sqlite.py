@@ -180,8 +180,8 @@ def test_the_database_refuses_a_task_that_does_not_begin_waiting(path):
     store.create_run(example_run(), NODES, HistoryRecord(1, 0.0, "run"))
     with sqlite3.connect(path) as base, pytest.raises(sqlite3.IntegrityError, match="begins"):
         base.execute(
-            "INSERT INTO nodes (run, position, name, template, barrier, definition, state) "
-            "VALUES (1, 9, 'x', '', 0, '{}', 'running')"
+            "INSERT INTO nodes (run, position, name, template, barrier, state) "
+            "VALUES (1, 9, 'x', '', 0, 'running')"
         )
     base.close()
     store.close()

@@ -44,12 +44,12 @@ _RUN_COLUMNS: Final = (
     "counts, restart_limit, slots, continues, reading, updated_at"
 )
 _NODE_COLUMNS: Final = (
-    "position, barrier, definition, "
+    "nodes.position, barrier, definition, "
     "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals, "
     "reused_from, held"
 )
 #: Runs refer to nothing, everything else to runs.
-_PARTS: Final = ("commands", "leases", "history", "attempts_of_run", "nodes", "run")
+_PARTS: Final = ("commands", "leases", "history", "attempts_of_run", "definitions", "nodes", "run")
 
 
 def open_postgres(url: str) -> PostgresStore:
@@ -113,9 +113,15 @@ class PostgresStore:
         with self._session.using() as connection, connection.transaction():
             row = connection.execute(queries()["insert_run"], many.clean(rows.run_row(run)))
             ((number,),) = row.fetchall()
+            definitions = []
             with connection.cursor() as cursor, cursor.copy(queries()["copy_nodes"]) as copy:
                 for at, node in enumerate(nodes):
-                    copy.write_row(many.clean(rows.node_row(number, at, node)))
+                    *plain, definition = many.clean(rows.node_row(number, at, node))
+                    copy.write_row(plain)
+                    definitions.append(definition)
+            with connection.cursor() as cursor, cursor.copy(queries()["copy_definitions"]) as copy:
+                for at, definition in enumerate(definitions):
+                    copy.write_row((number, at, definition))
             line = rows.history_row(number, history)
             connection.execute(queries()["insert_history"], (many.as_json(many.HISTORY, [line]),))
             for each in requests:
@@ -174,11 +180,12 @@ class PostgresStore:
         return statements
 
     def _writes(self, commits: many.Numbered) -> list[Statement]:
-        changes = many.node_changes(commits)
+        changes, new = many.node_changes(commits), many.new_nodes(commits)
         taken = [each for _, commit in commits for each in commit.commands_taken]
         statements: list[Statement] = []
         for name, columns, found in (
-            ("insert_nodes", many.NODE, many.new_nodes(commits)),
+            ("insert_nodes", many.NODE, [row[:-1] for row in new]),
+            ("insert_definitions", many.DEFINITION, [(*row[:2], row[-1]) for row in new]),
             ("update_definitions", many.DEFINITION, self._new_definitions(commits)),
             ("upsert_attempts", many.ATTEMPT, many.kept_attempts(commits)),
             ("delete_attempts", many.ATTEMPT[:3], many.gone_attempts(commits)),
@@ -382,7 +389,7 @@ def _all(where: Sequence[str]) -> str:
 
 def _node_query(run: int, wanted: TaskFilter) -> tuple[bytes, list[Any]]:
     """Return the statement, and its values, that reads the wanted nodes."""
-    where = ["run = %s", "position > %s"]
+    where = ["nodes.run = %s", "nodes.position > %s"]
     values: list[Any] = [run, wanted.after]
     if wanted.states:
         where.append("state = ANY(%s)")
@@ -394,5 +401,6 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[bytes, list[Any]]:
         where.append("(template = %s OR (template = '' AND name = %s))")
         values += many.clean([wanted.template, wanted.template])
     values.append(wanted.limit or None)
-    query = f"SELECT {_NODE_COLUMNS} FROM nodes {_all(where)} ORDER BY position LIMIT %s"
+    tables = "nodes JOIN definitions USING (run, position)"
+    query = f"SELECT {_NODE_COLUMNS} FROM {tables} {_all(where)} ORDER BY nodes.position LIMIT %s"
     return query.encode(), values

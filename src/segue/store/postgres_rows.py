@@ -15,7 +15,7 @@ RUN_CHANGE: Final = (
     "state", "started_at", "ended_at", "priority", "cancelling", "counts", "task_limit",
     "restart_limit", "slots", "updated_at", "number",
 )  # fmt: skip
-NODE: Final = ("run", "position", "name", "template", "barrier", "definition")
+NODE: Final = ("run", "position", "name", "template", "barrier")
 NODE_CHANGE: Final = (
     "state", "attempt", "cause", "failures", "losses", "restarts", "not_before", "cancelling",
     "refusals", "reused_from", "held", "run", "position", "old",

@@ -47,8 +47,10 @@ from segue.store.file_system import on_network
 BUSY_TIMEOUT_S: Final = 8.0
 MIGRATIONS: Final = ("0001_first.sql", "0002_reuse.sql", "0003_service.sql")
 #: Runs refer to nothing, everything else to runs.
-_PARTS: Final = ("commands", "leases", "history", "attempts", "nodes", "run")
+_PARTS: Final = ("commands", "leases", "history", "attempts", "definitions", "nodes", "run")
 _NO_LIMIT: Final = -1
+#: So many rows of nodes are made before they are written: a large run never is there twice.
+NODES_AT_ONCE: Final = 10_000
 
 
 def open_sqlite(url: str) -> SqliteStore:
@@ -167,15 +169,21 @@ class SqliteStore:
         with self._transaction():
             cursor = self._base.execute(_query("insert_run"), rows.run_row(run))
             number = int(cursor.lastrowid or 0)
-            self._base.executemany(
-                _query("insert_node"),
-                (rows.node_row(number, at, node) for at, node in enumerate(nodes)),
-            )
+            self._insert_nodes(number, nodes, 0)
             self._base.execute(_query("insert_history"), rows.history_row(number, history))
             for each in requests:
                 about = number if each.run == run.id else self._number(each.run)
                 self._put(about, each)
         self._numbers[run.id] = number
+
+    def _insert_nodes(self, run: int, nodes: Sequence[Node], first: int) -> None:
+        for begin in range(0, len(nodes), NODES_AT_ONCE):
+            some = enumerate(nodes[begin : begin + NODES_AT_ONCE], first + begin)
+            made = [rows.node_row(run, at, node) for at, node in some]
+            self._base.executemany(_query("insert_node"), [row[:-1] for row in made])
+            self._base.executemany(
+                _query("insert_definition"), [(*row[:2], row[-1]) for row in made]
+            )
 
     def commit(self, commit: Commit, lease: Lease) -> None:
         """Write what one turn of the loop changed in one run."""
@@ -191,13 +199,7 @@ class SqliteStore:
     def _write(self, commit: Commit, run: int) -> None:
         base = self._base
         if commit.nodes:
-            base.executemany(
-                _query("insert_node"),
-                (
-                    rows.node_row(run, commit.first_new + at, node)
-                    for at, node in enumerate(commit.nodes)
-                ),
-            )
+            self._insert_nodes(run, commit.nodes, commit.first_new)
         if commit.patched:
             base.executemany(
                 _query("update_definition"),
@@ -434,7 +436,7 @@ class SqliteStore:
 
 def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
     """Return the statement, and its values, that reads the wanted nodes."""
-    where = ["run = ?", "position > ?"]
+    where = ["nodes.run = ?", "nodes.position > ?"]
     values: list[Any] = [run, wanted.after]
     if wanted.states:
         where.append("state IN (SELECT value FROM json_each(?))")
@@ -446,13 +448,14 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
         where.append("(template = ? OR (template = '' AND name = ?))")
         values += [wanted.template, wanted.template]
     columns = (
-        "position, barrier, definition, "
+        "nodes.position, barrier, definition, "
         "state, attempt, cause, failures, losses, restarts, not_before, cancelling, refusals, "
         "reused_from, held"
     )
     values.append(wanted.limit or _NO_LIMIT)
     return (
-        f"SELECT {columns} FROM nodes WHERE {' AND '.join(where)} ORDER BY position LIMIT ?",
+        f"SELECT {columns} FROM nodes JOIN definitions USING (run, position)"
+        f" WHERE {' AND '.join(where)} ORDER BY nodes.position LIMIT ?",
         values,
     )
 

@@ -110,7 +110,7 @@ SQLITE: Final = Speech(
     task_count="(SELECT coalesce(sum(value), 0) FROM json_each(counts))",
     member="{text} IN (SELECT value FROM json_each(?))",
     whole="CAST({number} AS INTEGER)",
-    part="json_extract(nodes.definition, '$.{name}')",
+    part="json_extract(definition, '$.{name}')",
     yes="1",
     no="0",
     bytewise="",
@@ -129,7 +129,7 @@ POSTGRES: Final = Speech(
     ),
     member="{text} = ANY(%s)",
     whole="floor({number})::bigint",
-    part="(nodes.definition::json ->> '{name}')",
+    part="(definition::json ->> '{name}')",
     yes="true",
     no="false",
     bytewise=' COLLATE "C"',
@@ -289,8 +289,9 @@ class Statements:
         """Return the statement for what drawing needs of each node."""
         parts = [self.speech.part.format(name=name) for name in ("needs", "trigger", "generator")]
         text = (
-            f"SELECT position, name, {_TEMPLATE}, barrier, {', '.join(parts)}"
-            f" FROM nodes WHERE run = {self.speech.place} ORDER BY position"
+            f"SELECT nodes.position, name, {_TEMPLATE}, barrier, {', '.join(parts)}"
+            f" FROM nodes JOIN definitions USING (run, position)"
+            f" WHERE nodes.run = {self.speech.place} ORDER BY nodes.position"
         )
         return text, [run]
 
@@ -340,6 +341,7 @@ class Statements:
         text = (
             f"SELECT coalesce({pool}, runs.pool), count(*) FROM runs"
             " JOIN nodes ON nodes.run = runs.number"
+            " JOIN definitions USING (run, position)"
             f" WHERE {self.speech.member.format(text='runs.state')}"
             f" AND nodes.state = '{TaskState.READY.value}' GROUP BY 1"
         )

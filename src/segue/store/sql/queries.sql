@@ -34,7 +34,10 @@ SELECT * FROM runs WHERE workspace = ? ORDER BY number DESC LIMIT ?
 SELECT id FROM runs WHERE substr(id, 1, ?) = ? ORDER BY number DESC
 
 --: insert_node
-INSERT INTO nodes (run, position, name, template, barrier, definition) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO nodes (run, position, name, template, barrier) VALUES (?, ?, ?, ?, ?)
+
+--: insert_definition
+INSERT INTO definitions (run, position, definition) VALUES (?, ?, ?)
 
 --: update_node
 UPDATE nodes SET state = ?, attempt = ?, cause = ?, failures = ?, losses = ?, restarts = ?,
@@ -42,10 +45,10 @@ UPDATE nodes SET state = ?, attempt = ?, cause = ?, failures = ?, losses = ?, re
 WHERE run = ? AND position = ? AND state = ?
 
 --: select_definition
-SELECT definition FROM nodes WHERE run = ? AND position = ?
+SELECT definition FROM definitions WHERE run = ? AND position = ?
 
 --: update_definition
-UPDATE nodes SET definition = ? WHERE run = ? AND position = ?
+UPDATE definitions SET definition = ? WHERE run = ? AND position = ?
 
 --: upsert_attempt
 INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -115,6 +118,9 @@ DELETE FROM history WHERE run = ?
 
 --: delete_attempts
 DELETE FROM attempts WHERE run = ?
+
+--: delete_definitions
+DELETE FROM definitions WHERE run = ?
 
 --: delete_nodes
 DELETE FROM nodes WHERE run = ?

@@ -32,14 +32,22 @@ SELECT id, number FROM runs WHERE id = ANY(%s)
 SELECT id FROM runs WHERE starts_with(id, %s) ORDER BY number DESC
 
 --: copy_nodes
-COPY nodes (run, position, name, template, barrier, definition) FROM STDIN
+COPY nodes (run, position, name, template, barrier) FROM STDIN
+
+--: copy_definitions
+COPY definitions (run, position, definition) FROM STDIN
 
 --: insert_nodes
-INSERT INTO nodes (run, position, name, template, barrier, definition)
-SELECT run, position, name, template, barrier, definition
+INSERT INTO nodes (run, position, name, template, barrier)
+SELECT run, position, name, template, barrier
 FROM json_to_recordset(%s::json) AS new (
-    run bigint, position integer, name text, template text, barrier boolean, definition text
+    run bigint, position integer, name text, template text, barrier boolean
 )
+
+--: insert_definitions
+INSERT INTO definitions (run, position, definition)
+SELECT run, position, definition
+FROM json_to_recordset(%s::json) AS new (run bigint, position integer, definition text)
 
 --: update_nodes
 WITH changed AS (
@@ -59,12 +67,12 @@ SELECT expect(count(*), %(number)s, 'SG002', 'a task is not in the state it was 
 FROM changed
 
 --: select_definitions
-SELECT position, definition FROM nodes WHERE run = %s AND position = ANY(%s)
+SELECT position, definition FROM definitions WHERE run = %s AND position = ANY(%s)
 
 --: update_definitions
-UPDATE nodes SET definition = new.definition
+UPDATE definitions SET definition = new.definition
 FROM json_to_recordset(%s::json) AS new (run bigint, position integer, definition text)
-WHERE nodes.run = new.run AND nodes.position = new.position
+WHERE definitions.run = new.run AND definitions.position = new.position
 
 --: upsert_attempts
 INSERT INTO attempts (
@@ -188,6 +196,9 @@ DELETE FROM history WHERE run = %s
 
 --: delete_attempts_of_run
 DELETE FROM attempts WHERE run = %s
+
+--: delete_definitions
+DELETE FROM definitions WHERE run = %s
 
 --: delete_nodes
 DELETE FROM nodes WHERE run = %s
