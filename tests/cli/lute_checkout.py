@@ -25,8 +25,9 @@ print(f"{options.t} with {os.path.basename(options.c)} in run {os.environ['RUN_N
 if os.environ.get("PAUSE_S"):
     time.sleep(float(os.environ["PAUSE_S"]))
 failed = options.t in os.environ.get("FAILING", "").split()
-post("/status", status="FAILED" if failed else "COMPLETED")
-sys.exit(255 if failed else 0)
+status = os.environ.get("ENDS_AS") or ("FAILED" if failed else "COMPLETED")
+post("/status", status=status)
+sys.exit(0 if status == "COMPLETED" else 255)
 '''
 MANAGED_TASKS = """\
 from lute.execution.executor import Executor, MPIExecutor

@@ -272,6 +272,7 @@ def test_an_unknown_fact_names_the_option(launch):
         (["-W", "flow.dag", "--bind", "127.0.0.1:http"], "is no address with a port"),
         (["-W", "flow.dag", "--lute-path", "none"], "is no checkout of LUTE"),
         (["-W", "flow.dag", "--site-submit", "x"], "exclude each other"),
+        (["-W", "flow.dag", "--force"], "--force is for a launch that goes on"),
     ],
 )
 def test_wrong_words_are_told(launch, words, said):
@@ -383,10 +384,13 @@ def test_segue_run_runs_our_managed_tasks_with_a_config_alone(launch):
     assert [log.count("Sending") for log in logs] == [1, 3]
 
 
-def test_a_launch_is_not_continued_from_an_edited_file(launch):
+def test_an_edited_file_is_launched_anew(launch):
+    launch.scripted("sys.exit(3)")
     launch.dag(ONE)
-    launch("-W", "flow.dag")
+    launch("-W", "flow.dag", code=1)
 
-    said = launch.segue("retry", "--edited", launch.segue.newest(), code=2).err
+    refused = launch.segue("retry", "--edited", code=2)
 
-    assert "launch_slurm" in said
+    assert "was launched by launch_slurm" in refused.err
+    assert "launch the edited file anew" in refused.err
+    assert f"segue retry {launch.segue.newest()}" in refused.err

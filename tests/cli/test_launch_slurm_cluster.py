@@ -79,18 +79,24 @@ def held(launch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("verdict", ["maestro", "default"])
 @pytest.mark.parametrize(("daq2", "throws", "runs", "skipped", "count"), CASES)
-def test_the_sample_runs_the_steps_that_lute_would(launch, daq2, throws, runs, skipped, count):
+def test_the_sample_runs_the_steps_that_lute_would(
+    launch, daq2, throws, runs, skipped, count, verdict
+):
     launch.config(QUICK | {"Test": TEST | {"throw_error": throws}})
     launch.dag(SAMPLE)
+    fails = verdict == "maestro" or throws
 
-    words = ("-W", "flow.dag", "--set", f"daq2={daq2}", "--verdict", "maestro")
-    done = on_slurm(launch, *words, "--partition=main", code=1)
+    words = ("-W", "flow.dag", "--set", f"daq2={daq2}", "--verdict", verdict)
+    done = on_slurm(launch, *words, "--partition=main", code=int(fails))
 
     states = launch.segue.states()
     assert sorted(name for name in states if states[name] != "skipped") == runs
     assert sorted(name for name in states if states[name] == "skipped") == skipped
-    assert done.out.endswith(f"Exiting after workflow failed! [{count} succeeded]\n")
+    assert f"FAILED [{count}]\n" in done.out
+    how = f"failed! [{count} succeeded]" if fails else "completed successfully."
+    assert done.out.endswith(f"Exiting after workflow {how}\n")
 
 
 def test_first_steps_run_side_by_side(launch):
@@ -167,7 +173,9 @@ def test_what_slurm_refuses_is_told_and_not_tried_again(launch):
 # Stopping, and going on ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 1)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 1), (signal.SIGHUP, 1)]
+)
 def test_a_signal_cancels_the_jobs(launch, held, number, code):
     _, launched, pid = held
     job_id = launch.attempts()["Scripter"]["job_id"]
@@ -214,6 +222,19 @@ def test_tasks_of_a_checkout_report_without_a_token_and_sweeps_know_their_names(
     logs = "".join(launch.logs().values())
     assert "Tester with config.yaml in run 12\n" in logs
     assert "Fitter_0 with config_expanded.yaml in run 12\n" in logs
+
+
+def test_equal_steps_of_a_checkout_are_told_apart_although_they_are_one_array(launch):
+    make_checkout(launch.folder)
+    launch.segue.environment["ENDS_AS"] = "TIMEDOUT"
+    launch.dag("!LUTE_DAG\n" + "- task_name: Tester\n  next: []\n" * 10)
+
+    done = on_slurm(launch, "-W", "flow.dag", "--lute-path", "LUTE", code=1)
+
+    ids = [each["job_id"] for each in launch.attempts().values()]
+    assert all("_" in job_id for job_id in ids)
+    # What the exit code does not say is heard of the right job.
+    assert [each.status for each in blocks(done.out)] == ["TIMEDOUT"] * 10
 
 
 def test_an_unknown_task_of_a_checkout_is_told(launch):

@@ -181,3 +181,14 @@ def test_so_many_runs_are_worked_on_at_once(launch, logbook):
 
     assert waiting == {"Scripter@r0001": "running", "Scripter@r0002": "waiting"}
     assert launched.end() == 0
+
+
+def test_a_dry_run_says_which_run_another_waits_for(launch, logbook):
+    says(logbook, "get_runs_with_tag?tag=lyso", [1, 2])
+    launch.dag("!LUTE_DAG\ntask_name: Tester\nnext: []\n")
+
+    words = ("-W", "flow.dag", "--tag", "lyso", "--max-concurrent-runs", "1", "--dry-run")
+    done = launch(*words, run=("-e", "TST1"))
+
+    (line,) = (line for line in done.out.splitlines() if line.startswith("Tester@r0002"))
+    assert line.split(maxsplit=2)[2] == "r0001 has ended"

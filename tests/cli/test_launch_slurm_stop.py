@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,24 @@ def test_a_launch_that_was_killed_goes_on_with_its_server_where_it_was(launch, h
         "Tester": "COMPLETED",
     }
     assert again.out.endswith("Exiting after workflow completed successfully.\n")
+
+
+def test_a_launch_of_a_machine_that_is_not_seen_goes_on_when_that_is_wanted(launch, held):
+    gate, launched, _ = held
+    run = launch.segue.newest()
+    launched.process.kill()
+    launched.process.wait()
+    with closing(sqlite3.connect(launch.folder / "segue.db")) as store, store:
+        store.execute("UPDATE leases SET host = 'elsewhere', until = 0")
+
+    refused = launch.resume(run)
+    assert refused.end() == 2
+    forced = launch.resume(run, "--force")
+    forced.wait_for(f"Run {run}: 3 steps")
+    gate.open()
+
+    assert "add --force" in refused.err
+    assert forced.end() == 0
 
 
 def test_what_has_ended_is_only_told_again(launch):

@@ -30,6 +30,21 @@ def test_a_tag_comes_and_goes_and_nothing_else_changes():
     assert converted(TAGGED, "f", Form.AIRFLOW) == PLAIN
 
 
+def test_prefect_takes_a_managed_task_twice_and_airflow_does_not():
+    text = "!LUTE_DAG\ntask_name: A\nnext:\n- task_name: A\n  next: []\n"
+
+    assert converted(text, "f", Form.PREFECT) == text.removeprefix("!LUTE_DAG\n")
+    with pytest.raises(WorkflowError, match=r"Airflow runs 'A' once only.*\n.*--to prefect"):
+        converted(text, "f", Form.AIRFLOW)
+
+
+def test_what_cannot_be_said_is_told_by_the_name_of_who_would_read_it():
+    text = "!LUTE_DAG\n- task_name: A\n  next: []\n- task_name: B\n  next: []\n"
+
+    with pytest.raises(WorkflowError, match="Prefect takes one first step"):
+        converted(text, "f", Form.PREFECT)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

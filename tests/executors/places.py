@@ -79,6 +79,14 @@ def wait_for_death(pid):
         os.close(descriptor)
 
 
+def wait_for_state(pid, state):
+    """Wait until the kernel says so of a process: T is stopped, S sleeps."""
+    deadline = time.monotonic() + LIMIT_S
+    while Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != state:
+        assert time.monotonic() < deadline, f"process {pid} does not come to be {state}"
+        os.sched_yield()
+
+
 def spools(state):
     return local_spool.spools_in(state.resolve() / os.uname().nodename)
 

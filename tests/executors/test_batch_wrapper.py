@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from places import alive, pids_of, wait_for_death
+from places import alive, pids_of, wait_for_death, wait_for_state
 
 from segue.executors import batch_files
 from segue.executors.batch_wrapper import Work, wrapper_text
@@ -123,9 +123,32 @@ def test_a_stopped_program_has_not_ended(started, tmp_path):
     process = started("echo $$ > pid.0; sleep 0.2; exit 3")
     (pid,) = pids_of(tmp_path, 0)
     os.kill(pid, signal.SIGSTOP)
+    wait_for_state(pid, "T")
 
     os.kill(pid, signal.SIGCONT)
 
+    assert ended(process, tmp_path).code == 3
+
+
+@pytest.mark.parametrize("signals", [("TSTP",), ("TSTP", "STOP"), ("STOP",)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_job_that_is_suspended_goes_on_when_it_is_resumed(started, tmp_path, signals, order):
+    process = started("echo $$ > pid.0; read -r _ < gate; exit 3")
+    os.mkfifo(tmp_path / "gate")
+    (pid,) = pids_of(tmp_path, 0)
+    # As Slurm does it: each process of the job is told, one after the other.
+    for name in signals:
+        for each in session_of(process.pid)[::order]:
+            os.kill(each, getattr(signal, f"SIG{name}"))
+    wait_for_state(pid, "T")
+
+    for each in session_of(process.pid)[::order]:
+        os.kill(each, signal.SIGCONT)
+    wait_for_state(pid, "S")
+    ended_early = process.poll() is not None
+    (tmp_path / "gate").write_text("go\n")
+
+    assert not ended_early
     assert ended(process, tmp_path).code == 3
 
 

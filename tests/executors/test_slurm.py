@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from batches import asked_for, headed, opened, watched
-from places import gated, job, open_gate, pids_of, stdout_of, wait_for_death
+from places import gated, job, open_gate, pids_of, stdout_of, wait_for_death, wait_for_state
 
 from segue.model.errors import ExecutorError
 from segue.model.events import Returned, Started, Submitted
@@ -235,6 +235,21 @@ def test_a_job_that_waits_is_cancelled(watcher, tmp_path):
     assert (end.cause, end.started_at) == (Cause.CANCELLED, None)
 
 
+def test_a_job_that_is_suspended_goes_on_when_it_is_resumed(watcher, tmp_path):
+    task = gated(tmp_path, 0, exit_code=3)
+    watcher.submit(task)
+    job_id = watcher.first(Started, task.key).job_id
+    (pid,) = pids_of(tmp_path, 0)
+    subprocess.run(["scontrol", "suspend", job_id], check=True)
+    wait_for_state(pid, "T")
+
+    subprocess.run(["scontrol", "resume", job_id], check=True)
+    wait_for_state(pid, "S")
+    open_gate(tmp_path, 0)
+
+    assert watcher.end(task.key).exit_code == 3
+
+
 def test_what_outlives_its_script_is_stopped_with_it(watcher, tmp_path):
     task = job(tmp_path, 0, "sleep 1000 & echo $! > pid.0; exit 0")
     watcher.submit(task)
@@ -300,6 +315,54 @@ def test_elements_are_found_after_a_crash(watcher, tmp_path):
     for number in range(8):
         open_gate(tmp_path, number)
     assert [end.exit_code or 0 for end in new.ends([task.key for task in tasks])] == [*range(8)]
+
+
+def held_array(watcher, tmp_path):
+    """An array of which no element may begin: its tasks, and its id."""
+    tasks = [
+        job(tmp_path, number, "true", options={"slurm_params": "--hold"}) for number in range(8)
+    ]
+    watcher.submit(*tasks)
+    (array,) = {submitted_id(watcher, task).split("_")[0] for task in tasks}
+    return tasks, array
+
+
+def test_elements_that_are_cancelled_before_they_begin_have_ended(watcher, tmp_path):
+    tasks, array = held_array(watcher, tmp_path)
+    # One by one: Slurm then shows the array's own id in place of each element's.
+    subprocess.run(["scancel", *(f"{array}_{number}" for number in range(8))], check=True)
+
+    ends = watcher.ends([task.key for task in tasks])
+
+    assert {end.cause for end in ends} == {Cause.CANCELLED}
+
+
+def test_elements_that_were_cancelled_while_nobody_looked_are_found(watcher, tmp_path):
+    tasks, array = held_array(watcher, tmp_path)
+    subprocess.run(["scancel", *(f"{array}_{number}" for number in range(8))], check=True)
+    new = heir(watcher, tmp_path)
+
+    answers = new.find(*(task.key for task in tasks))
+
+    assert {answer.cause for answer in answers.values()} == {Cause.CANCELLED}
+
+
+def test_elements_of_which_slurm_keeps_no_trace_were_cancelled(watcher, tmp_path):
+    tasks = [gated(tmp_path, number, options={"slurm_params": "--hold"}) for number in range(8)]
+    watcher.submit(*tasks)
+    array = submitted_id(watcher, tasks[0]).split("_")[0]
+    watcher.executor.cancel({task.key: "" for task in tasks[:4]})
+    # The record of what waits becomes that of the last element to begin.
+    subprocess.run(["scontrol", "release", array], check=True)
+    for number in range(4, 8):
+        pids_of(tmp_path, number)
+
+    causes = {end.cause for end in watcher.ends([task.key for task in tasks[:4]])}
+
+    assert causes == {Cause.CANCELLED}
+    for number in range(4, 8):
+        open_gate(tmp_path, number)
+        assert watcher.end(tasks[number].key).cause is None
 
 
 def test_jobs_that_differ_are_no_array(watcher, tmp_path):

@@ -3,8 +3,8 @@
 import pytest
 from places import job
 
-from segue.executors.batch_records import Exit
-from segue.executors.slurm_judge import Facts, Patience, judge
+from segue.executors.batch_records import Begun, Exit
+from segue.executors.slurm_judge import Facts, Patience, Verdict, judge
 from segue.executors.slurm_options import OptionError, header_options, parse_options
 from segue.executors.slurm_outbox import id_of
 from segue.executors.slurm_request import _mended, grouped, request_of, single_command
@@ -64,12 +64,14 @@ def test_very_many_jobs_are_not_listed_one_by_one():
     assert len(" ".join(many)) < 1000
 
 
-def test_lines_of_sacct_with_ranges_and_steps_are_passed_over():
-    text = (
-        "2_[2-3]|PENDING|0:0|Unknown|Unknown|00:00:00||None assigned\n2_1.batch|X|0:0|1|2||3M|n\n"
-    )
+def test_elements_that_sacct_shows_together_are_the_row_of_their_array():
+    text = "2_[2-3,7%2]|PENDING|0:0|Unknown|Unknown|00:00:00||None assigned\n"
 
-    assert read_sacct(text).rows == {}
+    assert {job_id: row.state for job_id, row in read_sacct(text).rows.items()} == {"2": "PENDING"}
+
+
+def test_steps_in_the_answer_of_sacct_are_no_jobs():
+    assert read_sacct("2_1.batch|X|0:0|1|2||3M|n\n").rows == {}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_a_program_that_ended_well_is_believed_without_asking():
 
 @pytest.mark.parametrize("record", [Exit(3, 150.0), Exit(0, 150.0, told_to_end=True)])
 def test_for_any_other_end_slurm_is_asked(record):
-    assert verdict(exit=record) == (None, True, False, False)
+    assert verdict(exit=record) == Verdict(ask=True)
 
 
 def test_a_script_that_saved_its_work_at_the_time_limit_has_timed_out():
@@ -281,7 +283,7 @@ def test_a_failed_job_of_unknown_folder_has_slurms_exit_code():
 def test_a_job_that_completes_for_long_is_not_called_ended_without_a_record():
     facts = {"asked": True, "listed": row("COMPLETING"), "told_started": True}
 
-    assert verdict(**facts, ending_s=500.0) == (None, True, False, False)
+    assert verdict(**facts, ending_s=500.0) == Verdict(ask=True)
 
 
 def test_a_program_told_to_end_is_looked_up_in_the_accounts_while_slurm_cleans_up():
@@ -295,14 +297,22 @@ def test_a_program_told_to_end_is_looked_up_in_the_accounts_while_slurm_cleans_u
 
 def test_silence_is_not_failure_until_everybody_has_been_asked_for_long():
     assert verdict(asked=True).ask_accounts
-    assert verdict(asked=True, asked_accounts=True, unknown_s=59.0) == (None, False, False, False)
+    assert verdict(asked=True, asked_accounts=True, unknown_s=59.0) == Verdict()
     assert verdict(asked=True, asked_accounts=True, unknown_s=61.0).lost
+
+
+def test_what_was_cancelled_before_it_began_and_left_no_trace_is_taken_back():
+    facts = {"asked": True, "asked_accounts": True, "cancelled": True, "unknown_s": 0.2}
+
+    assert verdict(**facts) == Verdict(ask=True, take_back=True)
+    assert not verdict(**facts, begun=Begun("7", "n1", 100.0)).take_back
+    assert not verdict(**facts, has_folder=False).take_back
 
 
 def test_what_sacct_says_late_changes_nothing():
     facts = {"asked": True, "asked_accounts": True, "accounted": row("PENDING"), "unknown_s": 0.2}
 
-    assert verdict(**facts) == (None, False, False, False)
+    assert verdict(**facts) == Verdict()
 
 
 def test_a_kill_for_memory_is_known_by_slurms_words():

@@ -1,7 +1,9 @@
-"""500 steps of a launch on a real Slurm whose controller and whose `squeue` fail meanwhile."""
+"""Launches of many steps on a real Slurm that fails meanwhile, or that are stopped themselves."""
 
 import os
 import shutil
+import signal
+import subprocess
 import time
 from collections import Counter
 
@@ -83,3 +85,61 @@ def test_nothing_is_lost_when_slurm_fails_in_the_middle(launch, slurm_alone, rec
     assert ran == {"Fitter": 100, "Tester": 300, "Merger": 100}
     assert all(each["state"] == "succeeded" for each in attempts)
     print(dict(calls))  # noqa: T201
+
+
+def on_node(node):
+    """How many jobs run on a node."""
+    words = ["squeue", "-h", "--states=running", f"--nodelist={node}", "--array", "-o", "%i"]
+    return len(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+
+
+def in_queue():
+    """The jobs that wait or run."""
+    words = ["squeue", "-h", "--states=pending,running,suspended", "-o", "%i"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.slow
+def test_nodes_that_die_cost_attempts_and_no_step(launch, slurm_alone):
+    make_checkout(launch.folder)
+    launch.segue.environment["PAUSE_S"] = "2"
+    launch.dag(CHAIN % ", ".join(map(str, range(30))))
+    launched = launch.start(
+        *("-W", "flow.dag", "--lute-path", "LUTE", "--partition=main", "--mem=200"), local=False
+    )
+
+    wait_until(lambda: ended(launch) > 20 and on_node("n2") > 2, "all nodes have work")
+    # The first loses its daemon alone: its jobs live on, and Slurm may call them dead.
+    slurm_alone.daemon("slurmd.n1").stop(signal.SIGKILL)
+    slurm_alone.kill_node("n2")
+    slurm_alone.SERVICE.up()
+    code = launched.process.wait(300)
+
+    counts = Counter(each.status for each in blocks(launched.out))
+    tasks = launch.segue.json("status")["tasks"]
+    again = [attempt["cause"] for each in tasks for attempt in each["attempts"][:-1]]
+    assert (code, counts) == (0, {"COMPLETED": 150})
+    assert set(again) == {"node_failure"}
+    # Each job has a log of its own, so nothing ran that the run does not know of.
+    assert len(launch.logs()) == len(tasks) + len(again)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 1)])
+def test_a_signal_leaves_nothing_in_the_queue(launch, slurm_alone, number, code):
+    make_checkout(launch.folder)
+    launch.segue.environment["PAUSE_S"] = "1000"
+    launch.dag(CHAIN % ", ".join(map(str, range(30))))
+    # Four jobs fill a node: of one array some run, and some wait.
+    launched = launch.start(
+        *("-W", "flow.dag", "--lute-path", "LUTE", "--partition=main", "--mem=2000"), local=False
+    )
+    wait_until(lambda: on_node("n1") and on_node("n4"), "all nodes have work")
+
+    launched.signal(number)
+
+    assert launched.process.wait(240) == code
+    assert in_queue() == []
+    tasks = launch.segue.json("status")["tasks"]
+    assert {each["state"] for each in tasks} == {"cancelled"}
+    assert {attempt["cause"] for each in tasks for attempt in each["attempts"]} == {"cancelled"}

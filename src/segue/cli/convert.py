@@ -12,8 +12,9 @@ from segue.model.errors import UserError
 @click.command()
 @click.argument("file", type=click.Path())
 @click.option(
-    "--to", "form", type=click.Choice(["lute", "airflow"]), required=True,
-    help="lute: for launch_slurm, with the tag !LUTE_DAG; airflow: for Airflow and Prefect.",
+    "--to", "form", type=click.Choice(["lute", "airflow", "prefect"]), required=True,
+    help="lute: for launch_slurm, with the tag !LUTE_DAG; airflow, prefect: for these two, "
+    "without tags.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", default="", metavar="PATH", help="Write here, not to standard output."

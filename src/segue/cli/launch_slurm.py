@@ -47,7 +47,11 @@ def run(arguments: list[str] | None) -> int:
                 f"{slurm_words[0]!r} is of no use with --resume",
                 "a run goes on with the Slurm arguments that it was launched with",
             )
-        return resume(options.resume, options.jobs, unbuffered=options.unbuffered)
+        return resume(
+            options.resume, options.jobs, unbuffered=options.unbuffered, force=options.force
+        )
+    if options.force:
+        raise UserError("--force is for a launch that goes on", "name its run: --resume RUN")
     from segue.cli.launch_slurm_begin import NoExperimentError, begin
 
     try:
@@ -140,6 +144,10 @@ def _add_ours(group: argparse._ArgumentGroup) -> None:
     add("-j", "--jobs", type=_count, default=None, help="With --local: so many steps at once.")
     add("--dry-run", action="store_true", help="Show what would run; run and store nothing.")
     add("--resume", default="", metavar="RUN", help="Go on with a run whose launch has died.")
+    add(
+        "--force", action="store_true",
+        help="With --resume: though its last machine cannot be seen from here.",
+    )  # fmt: skip
 
 
 def _count(text: str) -> int:

@@ -30,6 +30,7 @@ from segue.lute.sweep_config import expanded
 from segue.lute.sweeps import Sweeps, check_names, sweeps_of
 from segue.lute.task_names import names_of_checkout, own_names
 from segue.model.errors import UserError
+from segue.model.graph import BARRIER_PREFIX
 from segue.model.run import RunRecord
 from segue.model.workflow import Verdict, Workflow
 from segue.protocols.dialect import Source
@@ -272,7 +273,7 @@ def _show(workflow: Workflow, facts: Mapping[str, str]) -> None:
         [
             task.name,
             f"!{task.trigger.name}" if task.needs else "",
-            ", ".join(task.needs),
+            ", ".join(name.removeprefix(BARRIER_PREFIX) for name in task.needs),
             str(task.options.get("slurm_params", "")),
         ]
         for task in workflow.tasks

@@ -61,8 +61,10 @@ class LaunchSession(Session):
     _told_to_leave = _interrupted
 
 
-def resume(name: str, jobs: int | None, *, unbuffered: bool) -> int:
+def resume(name: str, jobs: int | None, *, unbuffered: bool, force: bool = False) -> int:
     """Go on with a run whose launch has died; return the exit code.
+
+    `force`: though its last machine cannot be seen from here.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def resume(name: str, jobs: int | None, *, unbuffered: bool) -> int:
             f"run {record.id} is running already",
             f"watch it: segue status {record.id} --watch",
         )
-    return conduct(service, record, jobs, unbuffered=unbuffered)
+    return conduct(service, record, jobs, unbuffered=unbuffered, force=force)
 
 
 def is_launch(record: RunRecord) -> bool:

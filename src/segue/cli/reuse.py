@@ -68,6 +68,13 @@ def run_reusing(file: str, options: Mapping[str, Any]) -> int:
 
 def retry_edited(service: Any, earlier: RunRecord, file: str, wish: Wish) -> int:
     """Carry out ``segue retry RUN --edited``; an empty `file` is the run's own."""
+    if "launch" in earlier.reading:
+        raise RefusedError(
+            f"run {earlier.id} was launched by launch_slurm, which adds to each step what the "
+            "file does not say: its environment, its log, its config",
+            "launch the edited file anew, with the options as before: launch_slurm -c ... -W ...; "
+            f"what failed runs again as it was with: segue retry {earlier.id}",
+        )
     if not file and earlier.source == "-":
         raise UserError(
             f"run {earlier.id} was read from standard input",

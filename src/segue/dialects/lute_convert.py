@@ -19,7 +19,7 @@ from segue.model.errors import Problem, Severity, WorkflowError, shorten
 from segue.model.workflow import TriggerRule
 
 _STANDARD: Final = "tag:yaml.org,2002:"
-#: Airflow and Prefect know this rule alone; with one step before it another means the same.
+#: What Airflow and Prefect know; with one step before it the second means the same.
 _KNOWN_RULES: Final = (TriggerRule.ALL_SUCCESS, TriggerRule.ANY_SUCCESS)
 #: Keys of steps that they do not know, with what to do.
 _UNKNOWN_KEYS: Final = {
@@ -34,6 +34,8 @@ class Form(StrEnum):
 
     LUTE = "lute"
     AIRFLOW = "airflow"
+    #: As Airflow's, but it runs a managed Task as often as it is named.
+    PREFECT = "prefect"
 
 
 def converted(text: str, path: str, form: Form) -> str:
@@ -63,7 +65,7 @@ def converted(text: str, path: str, form: Form) -> str:
         elif form is Form.LUTE:
             problems += _faults_of_airflow(root, path)
         else:
-            problems += _faults_of_lute(root, path)
+            problems += _faults_of_lute(root, path, form)
     if any(each.severity is Severity.ERROR for each in problems):
         raise WorkflowError(problems)
     assert root is not None
@@ -81,37 +83,41 @@ def _faults_of_airflow(root: yaml.Node, path: str) -> Iterator[Problem]:
             yield Problem("unknown_tag", message, place_of(node, path), hint)
 
 
-def _faults_of_lute(root: yaml.Node, path: str) -> Iterator[Problem]:
+def _faults_of_lute(root: yaml.Node, path: str, form: Form) -> Iterator[Problem]:
+    taker = form.value.capitalize()
     first = _first_step(root)
     if first is None:
-        message = "Airflow takes one first step, and this file has several, or none"
+        message = f"{taker} takes one first step, and this file has several, or none"
         hint = "put a step before them that all of them wait for"
         yield Problem("several_roots", message, place_of(root, path), hint)
     seen: dict[str, yaml.Node] = {}
     for node in _nodes(root):
         if not isinstance(node, yaml.MappingNode):
             if node.tag not in (ROOT,) and not node.tag.startswith(_STANDARD):
-                message = f"Airflow knows no {shorten(node.tag)!r}"
+                message = f"{taker} knows no {shorten(node.tag)!r}"
                 yield Problem("unsayable", message, place_of(node, path), "write it without")
             continue
-        yield from _faults_of_map(node, path, is_first=node is first)
-        yield from _repeated(node, seen, path)
+        yield from _faults_of_map(node, path, taker, is_first=node is first)
+        if form is Form.AIRFLOW:
+            yield from _repeated(node, seen, path)
 
 
-def _faults_of_map(node: yaml.MappingNode, path: str, *, is_first: bool) -> Iterator[Problem]:
+def _faults_of_map(
+    node: yaml.MappingNode, path: str, taker: str, *, is_first: bool
+) -> Iterator[Problem]:
     rule = RULES.get(node.tag)
     if rule is not None and rule not in _KNOWN_RULES and not is_first:
-        message = f"Airflow starts a step when the one before it has succeeded, not by {node.tag!r}"
+        message = f"{taker} starts a step when the one before it has succeeded, not by {node.tag!r}"
         hint = "leave the rule out if that is what you want"
         yield Problem("unsayable", message, place_of(node, path), hint)
     elif rule is None and node.tag != ROOT and not node.tag.startswith(_STANDARD):
-        message = f"Airflow has nothing like {shorten(node.tag)!r}"
+        message = f"{taker} has nothing like {shorten(node.tag)!r}"
         hint = "write out the steps of the case that you want to run there"
         yield Problem("unsayable", message, place_of(node, path), hint)
     for key, value in node.value:
         name = getattr(key, "value", "")
         if name in _UNKNOWN_KEYS and not (name == "run_dependent" and _is_true(value)):
-            message = f"Airflow knows no key {name!r}"
+            message = f"{taker} knows no key {name!r}"
             yield Problem("unsayable", message, place_of(key, path), _UNKNOWN_KEYS[name])
 
 
@@ -123,7 +129,7 @@ def _repeated(node: yaml.MappingNode, seen: dict[str, yaml.Node], path: str) -> 
         if first is not value:
             line = first.start_mark.line + 1
             message = f"Airflow runs {shorten(value.value)!r} once only; it stands in line {line}"
-            hint = "Prefect and launch_slurm run a managed Task as often as it is named"
+            hint = "Prefect runs a managed Task as often as it is named: --to prefect"
             yield Problem("repeated_task", message, place_of(value, path), hint)
 
 

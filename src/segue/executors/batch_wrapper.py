@@ -170,6 +170,7 @@ segue_keeper= segue_heard= segue_words=- segue_note= segue_clock=
 # A cancel goes to every process of the job, the sentinel too: then the program has had it
 # already. A signal for this shell alone is meant for the program.
 segue_pass() {{
+  set -m
   segue_heard=1
   if [ "$1" = TERM ]; then segue_words=$segue_words,told; fi
   (
@@ -179,6 +180,7 @@ segue_pass() {{
   kill -s "$1" "$segue_child"
   ) </dev/null >/dev/null 2>&1 8>&- &
   disown
+  set +m
 }}
 for segue_signal in {_SIGNALS}; do
   trap "segue_pass $segue_signal" "$segue_signal"
@@ -211,13 +213,15 @@ disown"""
 _END: Final = """\
 exec 8>&-
 printf '%s\\n' "$segue_child" >>"$segue_begun"
-while :; do
+wait "$segue_child"
+segue_code=$?
+if kill -0 "$segue_child" 2>/dev/null; then
+  # Stopped, not ended: with job control that ends a wait, and SIGTSTP a loop around it too.
+  set +m
   wait "$segue_child"
   segue_code=$?
-  # Stopped, not ended: with job control that ends a wait too.
-  kill -0 "$segue_child" 2>/dev/null || break
-  sleep 1
-done
+  set -m
+fi
 # What the program has left behind ends with it, as a batch system would see to.
 kill -s KILL -- "-$segue_child" "-$segue_sentinel" ${segue_clock:+"-$segue_clock"} 2>/dev/null
 printf '%s\\n' "$segue_code" >"$segue_folder/code.$segue_ticket"
@@ -225,6 +229,8 @@ exit "$segue_code"
 ) </dev/null &
 segue_keeper=$!
 exec 8>&-
+# A keeper that is suspended with the whole job has not ended; see there.
+set +m
 while :; do
   segue_heard=
   wait "$segue_keeper"
@@ -234,6 +240,7 @@ while :; do
   kill -0 "$segue_keeper" 2>/dev/null || break
   sleep 0.1
 done
+set -m
 # Whoever told us to end has done so by now.
 for segue_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do trap '' "$segue_signal"; done
 if [ -s "$segue_folder/code.$segue_ticket" ]; then

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from segue.model.events import Ended, Started
+from segue.model.events import Ended
 from segue.protocols.executor import Capabilities, Job, JobKey, RunReport
 
 
@@ -39,12 +39,10 @@ class NoopExecutor:
 
     def _succeeded(self, keys: Sequence[JobKey]) -> list[RunReport]:
         now = self._clock()
-        reports = []
-        for key in keys:
-            started = Started(key.task, key.attempt, now, "noop")
-            reports.append(RunReport(key.run, started))
-            reports.append(RunReport(key.run, Ended(key.task, key.attempt, now, None, 0)))
-        return reports
+        return [
+            RunReport(key.run, Ended(key.task, key.attempt, now, None, 0, started_at=now))
+            for key in keys
+        ]
 
     def poll(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
         """Return nothing: all is known since `submit`."""
@@ -58,8 +56,7 @@ class NoopExecutor:
 
     def find(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
         """Let those succeed of which an engine has died: they would have, had it asked."""
-        ended = self._succeeded(list(jobs))
-        return [report for report in ended if isinstance(report.report, Ended)]
+        return self._succeeded(list(jobs))
 
     def forget(self, jobs: Sequence[JobKey]) -> None:
         """Do nothing: nothing is kept."""

@@ -337,6 +337,9 @@ class SlurmExecutor:
         """Do what a verdict says; return whether Slurm is to be asked again soon."""
         if verdict.report:
             self._report(verdict.report)
+        if verdict.take_back and tracked.take_back():
+            self._report(batch_reports.ended(tracked.key, time.time(), Cause.CANCELLED))
+            return False
         if verdict.lost:
             self._lose(tracked)
         if verdict.ask:

@@ -80,13 +80,15 @@ class Facts:
 class Verdict(NamedTuple):
     """What follows: at most one report, and what to ask next.
 
-    `ask` means: ask Slurm again soon. `ask_accounts` means: ask sacct. `lost` means: stop
-    whatever may be left of it, then report it as lost.
+    `ask` means: ask Slurm again soon. `ask_accounts` means: ask sacct. `take_back` means: it
+    has ended as cancelled if it can be kept from ever beginning. `lost` means: stop whatever
+    may be left of it, then report it as lost.
     """
 
     report: RunReport | None = None
     ask: bool = False
     ask_accounts: bool = False
+    take_back: bool = False
     lost: bool = False
 
 
@@ -141,9 +143,11 @@ def _gone(facts: Facts, now: float, patience: Patience) -> Verdict:
         return Verdict(ask_accounts=True)
     if facts.exit and facts.unknown_s > patience.settle_s:
         return Verdict(_by_record(facts))
-    if facts.unknown_s <= patience.lost_after_s:
-        return Verdict(ask=facts.exit is not None)
-    return Verdict(lost=True)
+    if facts.unknown_s > patience.lost_after_s:
+        return Verdict(lost=True)
+    # Slurm keeps no trace of an element of an array that is cancelled while it waits.
+    take_back = facts.cancelled and facts.has_folder and facts.begun is None
+    return Verdict(ask=take_back or facts.exit is not None, take_back=take_back)
 
 
 def _ended(facts: Facts, row: Row, meaning: Meaning, now: float, patience: Patience) -> Verdict:

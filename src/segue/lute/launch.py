@@ -6,6 +6,7 @@ and the config that it reads. Pure: values in, values out.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,17 @@ _SWITCHES: Final[Mapping[str, Mapping[str, Any]]] = {
     "--debug": {"debug": True},
 }
 _OPTIONS: Final = ("slurm_params", "slurm_defaults")
+#: A job does not wait longer for a Server that is gone.
+_INTRODUCTION_S: Final = 5
+#: What bash alone can say over HTTP; `$0` is the managed Task's name as JSON.
+_INTRODUCTION: Final = r"""\
+body="{\"managed_task\": $0, \"status\": \"RUNNING\", \"orig_job_id\": \"$SLURM_JOB_ID\","
+body+=" \"segue_job\": \"$SEGUE_JOB\"}"
+host=${LUTE_MANAGER_URL%:*} host=${host#[} host=${host%]}
+exec 3<>"/dev/tcp/$host/${LUTE_MANAGER_URL##*:}"
+printf 'POST /status HTTP/1.1\r\nHost: launch\r\nConnection: close\r\n' >&3
+printf 'Content-Length: %s\r\n\r\n%s' "${#body}" "$body" >&3
+cat <&3"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +140,28 @@ def _prepared(task: Task, launch: Launch, config: str) -> Task:
 def step_command(submission: Submission, environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the words that make a job's environment and run its managed Task."""
     lines = set_up_lines(submission.psana, environment)
+    if submission.lute_path:
+        lines.append(introduction(submission.task))
     # No words behind the text: what is sourced would take them for its own.
     text = "\n".join([*lines, f"exec {shlex.join(task_command(submission))}"])
     return ("/bin/bash", "-c", text)
+
+
+def introduction(managed: str) -> str:
+    r"""Return the line of shell by which a job tells the Server which step it is.
+
+    LUTE's own Executors name themselves by Slurm's job id alone, and the one that an element
+    of an array has is known to nobody else.
+
+    Examples
+    --------
+    >>> introduction("Tester").split()[-3:]
+    ['\'"Tester"\'', '>/dev/null', '2>&1']
+    """
+    # The answer is waited for: what the Executor says comes later, and is then understood.
+    words = ["timeout", str(_INTRODUCTION_S), "bash", "-c", _INTRODUCTION, json.dumps(managed)]
+    there = '[ -n "$SLURM_JOB_ID" ] && [ -n "$LUTE_MANAGER_URL" ]'
+    return f"{there} && {shlex.join(words)} >/dev/null 2>&1"
 
 
 def site_command(launch: Launch, managed: str, config: str) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ METADATA_LIMIT: Final = 200
 
 #: Statuses that a job says last.
 LAST: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMEDOUT"})
-_OWN_FIELDS: Final = frozenset({"managed_task", "status", "orig_job_id", "segue_job"})
+#: What says who speaks, and is shown as such: a job's own words do not hide it.
+_OWN_FIELDS: Final = frozenset({"managed_task", "name", "status", "orig_job_id", "segue_job"})
 
 
 class BadRequestError(ValueError):
@@ -181,6 +182,10 @@ class Board:
             if len(self._jobs) >= JOBS_LIMIT:
                 raise BadRequestError("there are too many jobs")
             job = self._jobs[identity] = _Job(said.name)
+        is_named = said.key and said.job_id and said.job_id != self.own_job_id
+        if is_named and len(self._by_job_id) < JOBS_LIMIT:
+            # The id of an array's element is known to itself alone, until it says so.
+            self._by_job_id[said.job_id] = said.key
         return job
 
     def _identity(self, said: Said) -> str:
