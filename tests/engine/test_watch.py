@@ -156,6 +156,21 @@ def test_a_poll_that_fails_changes_nothing(watch, inner):
     assert wait_for_news(watch)[0].cause is None
 
 
+def test_a_place_that_goes_on_being_silent_is_spoken_of_once(watch, inner, caplog):
+    watch.submit([JOB])
+    assert inner.submitted.wait(10)
+    inner.failing = True
+    seen = inner.polls
+    while inner.polls < seen + 5:
+        threading.Event().wait(0.001)
+    inner.failing = False
+    inner.finish(KEY)
+    wait_for_news(watch)
+
+    said = [each.getMessage() for each in caplog.records]
+    assert said == ["fake could not be asked: squeue: no answer", "fake answers again"]
+
+
 def test_a_submission_that_fails_ends_the_attempt_as_unreachable(watch, inner):
     inner.failing = True
 

@@ -38,6 +38,8 @@ log = logging.getLogger("segue.watch")
 
 #: So often an executor is asked whether a poll is worth while, in seconds.
 LOOK_S: Final = 0.1
+#: A place that goes on being silent is spoken of so often, in seconds.
+SAY_AGAIN_S: Final = 60.0
 
 _Order = Callable[[], Sequence[RunReport]]
 
@@ -67,6 +69,9 @@ class Watch:
         self._jobs: dict[JobKey, str] = {}
         self._ready: deque[RunReport] = deque()
         self._rest_until = 0.0
+        #: How often in a row the place could not be asked.
+        self._silences = 0
+        self._say_again_at = 0.0
         self._orders: queue.Queue[_Order | _Submission | None] = queue.Queue()
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._work, name=f"watch {self.name}", daemon=True)
@@ -239,16 +244,28 @@ class Watch:
         try:
             reports = order()
         except ExecutorError as error:
-            log.warning("%s could not be asked: %s", self.name, error)
+            self._not_asked(error)
             return True
         except Exception:
             # A fault of the adapter must not end this thread: nobody would notice.
             log.exception("%s failed", self.name)
             return False
+        if self._silences:
+            self._silences = 0
+            log.warning("%s answers again", self.name)
         self._note(reports)
         if reports:
             self._tell(reports)
         return True
+
+    def _not_asked(self, error: ExecutorError) -> None:
+        """Say that the place is silent: once, and then now and then while that lasts."""
+        self._silences += 1
+        if self._silences > 1 and time.monotonic() < self._say_again_at:
+            return
+        self._say_again_at = time.monotonic() + SAY_AGAIN_S
+        times = f" {self._silences} times in a row" if self._silences > 1 else ""
+        log.warning("%s could not be asked%s: %s", self.name, times, error)
 
     def _tell(self, reports: Sequence[RunReport]) -> None:
         self._ready.extend(reports)
