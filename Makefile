@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-fast bench docs demo lock changelog clean
+.PHONY: help setup page check check-page screenshots test test-fast bench docs demo lock changelog clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make the virtual environment, with everything locked.
 
@@ -20,17 +20,27 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m compileall -q src
 	@touch $@
 
-check: setup ## Format, lint, types, import contracts, docs; warnings are errors.
+page: setup ## Build the page of web/ into the package, if anything of it has changed.
+	$(BIN)/python hatch_build.py
+
+check-page: setup ## Types, lint and unit tests of the page.
+	$(BIN)/python hatch_build.py run --silent check
+	$(BIN)/python hatch_build.py run --silent test
+
+screenshots: page ## Make the pictures of docs/images anew, from a server with demo runs.
+	$(BIN)/python tests/web/screenshots.py
+
+check: setup check-page ## Format, lint, types, import contracts, docs; warnings are errors.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-test: setup ## Run every test, the 10,000 random graphs included; starts the services they need.
+test: setup page ## Run every test, the 10,000 random graphs included; starts the services they need.
 	SEGUE_HYPOTHESIS=deep $(BIN)/python tests/services/service.py run -- $(BIN)/pytest -n auto
 
-test-fast: setup ## Run the tests with few random cases.
+test-fast: setup page ## Run the tests with few random cases.
 	$(BIN)/pytest -n auto -m "not slow"
 
 bench: setup ## Measure against make and the spawn floor; results in bench/results.
@@ -53,4 +63,4 @@ changelog: setup ## Show the fragments of changes.d that the next release will h
 	@for file in changes.d/*.md; do printf -- '- %s\n' "$$(cat "$$file")"; done
 
 clean: ## Remove what was built.
-	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results
+	rm -rf $(VENV) web/node_modules src/segue/server/page site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results

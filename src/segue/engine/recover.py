@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import replace
+from typing import Final, NamedTuple
 
 from segue.engine.live_run import LiveRun
 from segue.engine.owner import certainly_dead
@@ -14,6 +15,9 @@ from segue.model.run import AttemptRecord, Lease
 from segue.model.states import FINAL, OUTSIDE
 from segue.model.workflow import Task
 from segue.protocols.store import Store
+
+#: So many tasks a second are loaded even on a busy machine: until then a run is left to us.
+LOADED_PER_S: Final = 2000
 
 
 def load(store: Store, run: str) -> LiveRun:
@@ -36,6 +40,14 @@ def load(store: Store, run: str) -> LiveRun:
     )
 
 
+class Taken(NamedTuple):
+    """A run that is ours, loaded, and not yet driven; `before` is the lease that ours replaced."""
+
+    live: LiveRun
+    lease: Lease
+    before: Lease | None
+
+
 def take_over(
     store: Store,
     scheduler: Scheduler,
@@ -54,18 +66,30 @@ def take_over(
     RefusedError
         If another engine owns the run, or if its processes may be on another machine.
     """
+    return begin(scheduler, prepare(store, scheduler, run, owner, force=force, slots=slots), owner)
+
+
+def prepare(
+    store: Store,
+    scheduler: Scheduler,
+    run: str,
+    owner: str,
+    *,
+    force: bool = False,
+    slots: int | None = None,
+) -> Taken:
+    """Own a run and load it, which takes a while where it is large: see `take_over`.
+
+    May be done in another thread than the scheduler's, with a store of its own.
+    """
     now = scheduler.clock.now()
     before = store.lease(run)
     dead = before if before is not None and certainly_dead(before) else None
-    wanted = Lease(
-        run,
-        owner,
-        0,
-        now + LEASE_S,
-        socket.gethostname(),
-        os.getpid(),
-        scheduler.doorbell.address,
-    )
+    record = store.run(run)
+    loading_s = sum(record.counts.values()) / LOADED_PER_S if record else 0.0
+    until = now + LEASE_S + loading_s
+    here = socket.gethostname()
+    wanted = Lease(run, owner, 0, until, here, os.getpid(), scheduler.doorbell.address)
     lease = store.acquire(wanted, now, dead)
     if lease is None and before is not None:
         raise RefusedError(
@@ -73,27 +97,42 @@ def take_over(
             f"it goes on there; 'segue status {run} --watch' shows how",
         )
     assert lease is not None
-    live = load(store, run)
+    try:
+        live = load(store, run)
+        _check_takeable(live, before, scheduler, force=force)
+    except BaseException:
+        store.release(lease)
+        raise
+    if slots is not None:
+        live.record = replace(live.record, slots=slots)
+    return Taken(live, lease, before)
+
+
+def begin(scheduler: Scheduler, taken: Taken, owner: str) -> LiveRun:
+    """Let the scheduler drive a run that is ours from now on."""
+    scheduler.add(taken.live, taken.lease)
+    if taken.before is not None:
+        scheduler.note(taken.live, "engine", f"taken over by {owner}")
+    return taken.live
+
+
+def _check_takeable(
+    live: LiveRun, before: Lease | None, scheduler: Scheduler, *, force: bool
+) -> None:
+    """Raise `RefusedError` if the run cannot go on here."""
+    run = live.record.id
     missing = _pools_of(live, scheduler) - set(scheduler.dispatch.pools())
     if missing:
-        store.release(lease)
         raise RefusedError(
             f"run {run} needs the pool {min(missing)!r}, which is not to be had here",
             f"there is: {', '.join(scheduler.dispatch.pools())}; take it up where it was begun",
         )
     if not force and before is not None and _left_elsewhere(live, before, scheduler):
-        store.release(lease)
         raise RefusedError(
             f"run {run} has left processes on {before.host}, which cannot be seen from here",
             f"resume it on {before.host}, or, if that machine is gone, add --force: "
             "what ran there is then counted as lost and started again",
         )
-    if slots is not None:
-        live.record = replace(live.record, slots=slots)
-    scheduler.add(live, lease)
-    if before is not None:
-        scheduler.note(live, "engine", f"taken over by {owner}")
-    return live
 
 
 def _pools_of(live: LiveRun, scheduler: Scheduler) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -108,6 +108,10 @@ def _describe(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign]
 
 
+#: Others are counted as one: who invents methods shall not fill the memory.
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})
+
+
 class Measured:
     """Counts requests, and measures how long their answers took to begin."""
 
@@ -127,7 +131,8 @@ class Measured:
                 route = getattr(scope.get("route"), "path", "other")
                 self._metrics.seconds.labels(route).observe(time.monotonic() - begun)
                 status = str(message["status"])
-                self._metrics.requests.labels(scope["method"], route, status).inc()
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                self._metrics.requests.labels(method, route, status).inc()
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,9 @@ from segue.store.window_queries import SQLITE
 #: What SQLite may keep in memory for one window, in KiB: a page of a large run is read often.
 CACHE_KIB: Final = 16 * 1024
 #: The names of so many runs are remembered, to be searched.
-RUNS_REMEMBERED: Final = 2
+RUNS_REMEMBERED: Final = 8
+_remembered: Final[dict[tuple[str, int], Names]] = {}
+_lock: Final = threading.Lock()
 
 
 def open_windows(url: str) -> SqliteWindows:
@@ -29,7 +32,6 @@ class SqliteWindows(SqlWindows):
 
     def __init__(self, path: Path) -> None:
         super().__init__(SQLITE)
-        self._names: dict[int, Names] = {}
         self.path = path
         with reported(path):
             self._base = sqlite3.connect(
@@ -44,14 +46,18 @@ class SqliteWindows(SqlWindows):
         return self._names_of(run).matching(pattern) if pattern else None
 
     def _names_of(self, run: int) -> Names:
-        """Return the names of a run's nodes; those of a few runs are remembered."""
-        known = self._names.pop(run, None)
+        """Return the names of a run's nodes; a few runs' are remembered, for all windows."""
+        key = (str(self.path), run)
+        with _lock:
+            known = _remembered.get(key)
         if known is None or len(known) != self._size(run):
             query = "SELECT name FROM nodes WHERE run = ? ORDER BY position"
             known = Names(name for (name,) in self._ask(query, [run]))
-        self._names[run] = known  # the newest stands last
-        while len(self._names) > RUNS_REMEMBERED:
-            self._names.pop(next(iter(self._names)))
+        with _lock:
+            _remembered.pop(key, None)
+            _remembered[key] = known  # the newest stands last
+            while len(_remembered) > RUNS_REMEMBERED:
+                _remembered.pop(next(iter(_remembered)))
         return known
 
     def _ask(self, text: str, values: Sequence[Any]) -> list[Row]:

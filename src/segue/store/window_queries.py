@@ -221,17 +221,26 @@ class Statements:
             values.append(self.among([state.value for state in query.states]))
         order = self._task_order(query)
         self._behind(where, values, query.after, order, "nodes.position", query.descending)
+        newest = f" {_NEWEST}" if query.begun or "attempts." in order else ""
+        # What is sorted is no wider than it must be; the rest is looked up for one page.
+        page, values = self._page(
+            f"SELECT nodes.run, nodes.position, {order} AS sorted_by FROM nodes{newest}",
+            (where, values),
+            (order, "nodes.position", query.descending, query.limit),
+        )
         columns = [
             "nodes.position", "nodes.name", _TEMPLATE, "nodes.barrier",
             *(f"nodes.{name}" for name in RECORD_COLUMNS),
             *(f"attempts.{name}" for name in ATTEMPT_COLUMNS),
-            order,
+            "sorted_by",
         ]  # fmt: skip
-        return self._page(
-            f"SELECT {', '.join(columns)} FROM nodes {_NEWEST}",
-            (where, values),
-            (order, "nodes.position", query.descending, query.limit),
+        way = " DESC" if query.descending else ""
+        text = (
+            f"SELECT {', '.join(columns)} FROM ({page}) AS page"
+            " JOIN nodes ON nodes.run = page.run AND nodes.position = page.position"
+            f" {_NEWEST} ORDER BY sorted_by{way}, nodes.position{way}"
         )
+        return text, values
 
     def task_counts(
         self, run: int, query: TaskQuery, positions: Sequence[int] | None = None
