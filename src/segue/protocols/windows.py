@@ -125,7 +125,10 @@ class TaskQuery:
 
 
 class RunRow(NamedTuple):
-    """A run, and its number in the store: counted from 1, in the order of creation."""
+    """A run, and its number in the store: counted from 1, in the order of creation.
+
+    Of its context, lists may hold nothing, and a run whose context is large as well.
+    """
 
     number: int
     record: RunRecord

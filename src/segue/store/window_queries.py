@@ -33,6 +33,9 @@ ATTEMPT_COLUMNS: Final = (
 #: What stands before the record in a row of `tasks`: position, name, template, barrier.
 BEFORE_RECORD: Final = 4
 
+#: A context of more signs is left out of what windows show of a run.
+CONTEXT_SHOWN: Final = 100_000
+
 _TEMPLATE: Final = "CASE WHEN nodes.template = '' THEN nodes.name ELSE nodes.template END"
 _NEWEST: Final = (
     "LEFT JOIN attempts ON attempts.run = nodes.run AND attempts.task = nodes.position"
@@ -160,7 +163,8 @@ class Statements:
             values.append(self.among([state.value for state in query.states]))
         order = self._run_order(query.order)
         self._behind(where, values, query.after, order, "number", query.descending)
-        columns = ", ".join(RUN_COLUMNS)
+        # Lists do without what the dialect will need again, which can be as large as the run.
+        columns = ", ".join("'{}'" if name == "context" else name for name in RUN_COLUMNS)
         return self._page(
             f"SELECT {columns}, {order} FROM runs",
             (where, values),
@@ -174,7 +178,8 @@ class Statements:
 
     def one_run(self, column: str) -> str:
         """Return the statement for the run whose `column` has a value."""
-        columns = ", ".join(RUN_COLUMNS)
+        small = f"CASE WHEN length(context) > {CONTEXT_SHOWN} THEN '{{}}' ELSE context END"
+        columns = ", ".join(small if name == "context" else name for name in RUN_COLUMNS)
         return f"SELECT {columns}, number FROM runs WHERE {column} = {self.speech.place}"
 
     def _run_order(self, order: RunOrder) -> str:
