@@ -107,12 +107,20 @@ def test_a_document_that_was_run_can_be_submitted_again(open_page, server):
     wait_until(lambda: len(server.runs(name=["again"])) == 2, "there are two")
 
 
-def test_after_a_lost_answer_nobody_is_told_to_try_again(open_page):
+def test_after_a_lost_answer_it_can_be_run_again_and_is_one_run(open_page, server):
     page = open_page("/submit")
     page.watch.expected = ["ERR_FAILED"]
     paste(page, json.dumps({"tag": "lost", "tasks": {"a": {"job": shell("true")}}}))
-    page.route(re.compile("/api/v2/runs$"), lambda route: route.abort())
+
+    def lose_the_answer(route):
+        route.fetch()
+        route.abort()
+
+    page.route(re.compile("/api/v2/runs$"), lose_the_answer, times=1)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("alert")).to_contain_text("Run it again")
 
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("Look at the runs before you submit it again")
+    expect(page.get_by_role("heading", name="lost")).to_be_visible()
+    assert len(server.runs(name=["lost"])) == 1

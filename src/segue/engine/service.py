@@ -37,8 +37,10 @@ _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 COMMAND_PATIENCE_S: Final = 10.0
 
 
-def new_run_id(workflow: str) -> str:
+def new_run_id(workflow: str, word: str = "") -> str:
     """Return an id that says what runs, and that nobody has had before.
+
+    `word`, where given, is its end, and makes sure of that.
 
     Examples
     --------
@@ -47,8 +49,10 @@ def new_run_id(workflow: str) -> str:
     True
     """
     slug = re.sub(r"[^a-z0-9]+", "-", workflow.lower()[:200]).strip("-")[:24].strip("-")
-    number = int.from_bytes(os.urandom(8))
-    word = "".join(_ALPHABET[number // len(_ALPHABET) ** at % len(_ALPHABET)] for at in range(6))
+    if not word:
+        number = int.from_bytes(os.urandom(8))
+        signs = (number // len(_ALPHABET) ** at for at in range(6))
+        word = "".join(_ALPHABET[sign % len(_ALPHABET)] for sign in signs)
     return f"{slug or 'run'}-{word}"
 
 

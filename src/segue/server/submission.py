@@ -27,6 +27,7 @@ from segue.model.run import HistoryRecord, RunRecord
 from segue.model.states import RunState
 from segue.model.workflow import ManagedTask, Workflow
 from segue.protocols.dialect import Source
+from segue.protocols.windows import RunQuery, RunRow
 from segue.server.desk import Desk
 from segue.server.documents import Envelope
 from segue.server.problems import ApiError
@@ -256,16 +257,22 @@ class Taken:
     again: bool
 
 
-def run_id_of_key(key: str, user: str | None) -> str:
-    """Return the id of the run that a key of a user stands for, on every server.
+def word_of_key(key: str, user: str | None) -> str:
+    """Return the word that the id of a run ends with which a key of a user stands for.
 
     Examples
     --------
-    >>> run_id_of_key("nightly-7", "ann")
-    'keyed-ba981a17eb0f67ad1c97'
+    >>> word_of_key("nightly-7", "ann")
+    'ba981a17eb0f67ad'
     """
-    digest = hashlib.sha256(f"{user or ''}\0{key}".encode()).hexdigest()
-    return f"keyed-{digest[:20]}"
+    return hashlib.sha256(f"{user or ''}\0{key}".encode()).hexdigest()[:16]
+
+
+def run_of_key(desk: Desk, key: str, user: str | None) -> RunRow | None:
+    """Return the run that was made with a key of a user; None: there is none."""
+    word = f"-{word_of_key(key, user)}"
+    found = desk.windows.runs(RunQuery(pattern=f"{word}$"))
+    return next((row for row in found if row.record.id.endswith(word)), None)
 
 
 def stored_before(desk: Desk, order: Order) -> Taken | None:
@@ -278,7 +285,7 @@ def stored_before(desk: Desk, order: Order) -> Taken | None:
     """
     if not order.key:
         return None
-    row = desk.windows.run(run_id_of_key(order.key, order.user))
+    row = run_of_key(desk, order.key, order.user)
     if row is None:
         return None
     if row.record.reading.get("body_digest") != order.body_digest:
@@ -305,7 +312,8 @@ def take(desk: Desk, order: Order, parts: Parts, settings: ServerSettings) -> Ta
     if before is not None:
         return before
     workflow, source = read(order, parts, "")
-    run = run_id_of_key(order.key, order.user) if order.key else new_run_id(workflow.name)
+    word = word_of_key(order.key, order.user) if order.key else ""
+    run = new_run_id(workflow.name, word)
     workspace = settings.workspace / run
     if workflow.workspace or "config" in source.options:
         # It writes into its workspace the paths that it is read with.

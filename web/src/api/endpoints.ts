@@ -89,7 +89,14 @@ export const markCompleted = (id: string, name: string, reason: string) =>
 export const validate = (submission: Submission, signal?: AbortSignal) =>
   post<Validation>(address("/runs:validate", { expand: 1 }), submission, signal ? { signal } : {});
 
-/** Submit. Without an idempotency key: a run that is named after its key is hard to speak of. */
-export const submit = (submission: Submission) => post<Submitted>(address("/runs"), submission);
+/** Submit; the same with the same key, whether its answer was lost or not, is one run. */
+export const submit = (submission: Submission, key: string) =>
+  post<Submitted>(address("/runs"), submission, { headers: { "Idempotency-Key": key } });
+
+/** A key that nobody has had before; `crypto.randomUUID` is only there on safe origins. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (each) => each.toString(16).padStart(2, "0")).join("");
+}
 
 const act = <Answer>(path: string, body: unknown = {}) => post<Answer>(address(path), body);

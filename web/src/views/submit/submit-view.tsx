@@ -2,7 +2,7 @@
 
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../../api/client";
-import { submit, validate } from "../../api/endpoints";
+import { newKey, submit, validate } from "../../api/endpoints";
 import type { Problem, Validation } from "../../api/types";
 import { Button } from "../../components/button";
 import { Fault, Loading } from "../../components/faults";
@@ -36,6 +36,8 @@ export function SubmitView() {
   const [busy, setBusy] = useState(false);
   const [over, setOver] = useState(false);
   const editor = useRef<EditorHandle>(null);
+  // The same text keeps its key: what was lost on the way back is not run twice.
+  const sent = useRef<{ text: string; key: string } | null>(null);
   const server = useServer().value;
   const change = (part: Partial<Draft>) => {
     setError(null);
@@ -60,7 +62,8 @@ export function SubmitView() {
     setBusy(true);
     setError(null);
     try {
-      const { id } = await submit(submission);
+      if (sent.current?.text !== text) sent.current = { text, key: newKey() };
+      const { id } = await submit(submission, sent.current.key);
       saveDraft(EMPTY_DRAFT);
       navigate(runPath(id));
     } catch (fault) {
@@ -152,13 +155,13 @@ export function SubmitView() {
   );
 }
 
-/** An answer that was lost says nothing about the run: better look than submit twice. */
+/** An answer that was lost says nothing about the run; asking again is safe. */
 function inDoubt(fault: ApiError): ApiError {
   if (fault.status !== 0) return fault;
   return new ApiError(0, {
     code: fault.code,
     detail: "The server has not answered: nobody knows here whether the run was submitted.",
-    hint: "Look at the runs before you submit it again.",
+    hint: "Run it again: if it was submitted, that run is found, and not a second one made.",
   });
 }
 
