@@ -83,10 +83,12 @@ def prepare(
     May be done in another thread than the scheduler's, with a store of its own.
     """
     now = scheduler.clock.now()
+    record = store.run(run)
+    if record is None:
+        raise NotFoundError(f"there is no run {run!r}")
     before = store.lease(run)
     dead = before if before is not None and certainly_dead(before) else None
-    record = store.run(run)
-    loading_s = sum(record.counts.values()) / LOADED_PER_S if record else 0.0
+    loading_s = sum(record.counts.values()) / LOADED_PER_S
     until = now + LEASE_S + loading_s
     here = socket.gethostname()
     wanted = Lease(run, owner, 0, until, here, os.getpid(), scheduler.doorbell.address)

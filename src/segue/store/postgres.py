@@ -310,7 +310,10 @@ class PostgresStore:
     def run(self, run: str) -> RunRecord | None:
         """Return the run, or None."""
         found = self._run_records(["id = %s"], [run])
-        return found[0] if found else None
+        if not found:
+            self._numbers.pop(run, None)
+            return None
+        return found[0]
 
     def find_runs(self, prefix: str) -> Sequence[str]:
         """Return the ids that begin with `prefix`, newest first."""
@@ -333,10 +336,16 @@ class PostgresStore:
     def _run_records(
         self, where: Sequence[str], values: Sequence[Any], limit: int = 0
     ) -> list[RunRecord]:
-        query = f"SELECT {_RUN_COLUMNS} FROM runs {_all(where)} ORDER BY number DESC LIMIT %s"
-        found = self._read(query.encode(), (*values, limit or None))
-        names = _RUN_COLUMNS.split(", ")
-        return [rows.run_record(dict(zip(names, row, strict=True))) for row in found]
+        columns = f"{_RUN_COLUMNS}, number"
+        query = f"SELECT {columns} FROM runs {_all(where)} ORDER BY number DESC LIMIT %s"
+        names = columns.split(", ")
+        found = [
+            dict(zip(names, row, strict=True))
+            for row in self._read(query.encode(), (*values, limit or None))
+        ]
+        # A run that another process has deleted can have a namesake.
+        self._numbers.update((row["id"], row["number"]) for row in found)
+        return [rows.run_record(row) for row in found]
 
     def nodes(self, run: str, wanted: TaskFilter = ALL_TASKS) -> Iterator[StoredNode]:
         """Yield tasks and barriers in the order of their positions."""

@@ -37,7 +37,6 @@ class SqlWindows(ABC):
 
     def __init__(self, speech: Speech) -> None:
         self._statements = Statements(speech)
-        self._numbers: dict[str, int] = {}
 
     @abstractmethod
     def _ask(self, text: str, values: Sequence[Any]) -> list[Row]:
@@ -48,13 +47,12 @@ class SqlWindows(ABC):
         """Let go of files and connections."""
 
     def _number(self, run: str) -> int:
-        number = self._numbers.get(run)
-        if number is None:
-            found = self.run(run)
-            if found is None:
-                raise NotFoundError(f"there is no run {run!r}")
-            number = self._numbers[run] = found.number
-        return number
+        # Asked each time: a run that was deleted can have a namesake.
+        place = self._statements.speech.place
+        found = self._ask(f"SELECT number FROM runs WHERE id = {place}", [run])
+        if not found:
+            raise NotFoundError(f"there is no run {run!r}")
+        return int(found[0][0])
 
     # Runs --------------------------------------------------------------------
 

@@ -363,7 +363,10 @@ class SqliteStore:
     def run(self, run: str) -> RunRecord | None:
         """Return the run, or None."""
         found = self._records(_query("select_run"), (run,))
-        return found[0] if found else None
+        if not found:
+            self._numbers.pop(run, None)
+            return None
+        return found[0]
 
     def find_runs(self, prefix: str) -> Sequence[str]:
         """Return the ids that begin with `prefix`, newest first."""
@@ -387,7 +390,10 @@ class SqliteStore:
     def _records(self, query: str, values: tuple[Any, ...]) -> list[RunRecord]:
         with reported(self.path), closing(self._base.cursor()) as cursor:
             cursor.row_factory = sqlite3.Row
-            return [rows.run_record(row) for row in cursor.execute(query, values)]
+            found = cursor.execute(query, values).fetchall()
+        # A run that another process has deleted can have a namesake.
+        self._numbers.update((row["id"], row["number"]) for row in found)
+        return [rows.run_record(row) for row in found]
 
     def nodes(self, run: str, wanted: TaskFilter = ALL_TASKS) -> Iterator[StoredNode]:
         """Yield tasks and barriers in the order of their positions."""

@@ -450,6 +450,21 @@ class StoreSuite:
 
         assert len(list(created.nodes("b-2"))) == 1
 
+    def test_a_namesake_of_a_deleted_run_is_known_where_the_old_one_was(
+        self, created: Store, reopen: Reopen
+    ) -> None:
+        """Another process has looked at the old one, and remembers it."""
+        over = example_run("b-2", state=RunState.FAILED)
+        created.create_run(over, NODES, HistoryRecord(1, 0.0, "run"))
+        other = reopen()
+        assert len(list(other.nodes("b-2"))) == len(NODES)
+        created.delete_run("b-2")
+        created.create_run(over, NODES[:1], HistoryRecord(1, 0.0, "run"))
+
+        assert other.run("b-2") == over
+        assert len(list(other.nodes("b-2"))) == 1
+        assert other.acquire(example_lease("b-2"), now=0.0) is not None
+
     def test_a_run_that_has_not_ended_is_not_deleted(self, created: Store) -> None:
         """It must be stopped first."""
         with pytest.raises(RefusedError, match="have ended"):
