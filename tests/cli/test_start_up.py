@@ -79,7 +79,7 @@ def complete(segue, *words):
 
 
 def test_commands_are_completed(segue):
-    assert complete(segue, "segue", "re") == ["retry", "resume", "release"]
+    assert complete(segue, "segue", "re") == ["retry", "release", "resume"]
 
 
 def test_options_are_completed(segue):
