@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from segue.cli.common import json_option, open_service, print_json, run_argument
+from segue.cli.options import again_options, limit_options
 from segue.engine.commands import CommandKind
 from segue.model.errors import OutsideError, RefusedError, UserError
 from segue.model.run import RunRecord
@@ -46,11 +47,7 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
 @jobs_option
 @force_option
 @click.option("--detach", is_flag=True, help="Run in the background.")
-@click.option(
-    "--again",
-    is_flag=True,
-    help="Run TASKS again though they succeeded, and everything that stands behind them.",
-)
+@again_options
 @click.option(
     "--edited",
     is_flag=True,
@@ -138,13 +135,7 @@ def pause(run: str, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@click.option(
-    "--limit", type=click.IntRange(min=0), help="At most so many tasks at once; 0: no limit."
-)
-@click.option(
-    "--restart-limit", type=click.IntRange(min=0),
-    help="Restart a task that timed out so often, whatever it says itself; 0: without end.",
-)  # fmt: skip
+@limit_options
 @json_option
 def update(run: str, limit: int | None, restart_limit: int | None, as_json: bool) -> None:
     """Change limits of RUN while it runs; nothing that runs is stopped."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from segue.cli.common import complete_run, json_option, open_service, print_json, run_argument
+from segue.cli.options import history_options, logs_options, runs_options, status_options
 from segue.model.errors import NotFoundError, shorten
 from segue.model.run import AttemptRecord, RunRecord
 from segue.model.states import FINAL, FINAL_RUN, RunState, TaskState
@@ -25,11 +26,7 @@ TASKS_SHOWN: Final = 60
 
 
 @click.command()
-@click.option("-n", "--number", type=click.IntRange(min=0), help="So many; 0: all (default: 20).")
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice([state.value for state in RunState]),
-    help="Only runs in this state; may be repeated.",
-)  # fmt: skip
+@runs_options
 @json_option
 def runs(number: int | None, states: tuple[str, ...], as_json: bool) -> None:
     """List runs, newest first."""
@@ -72,12 +69,7 @@ def _state(service: Any, run: RunRecord) -> str:
 
 @click.command()
 @run_argument
-@click.option("--watch", is_flag=True, help="Look again until the run has ended.")
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice([state.value for state in TaskState]),
-    help="Only tasks in this state; may be repeated.",
-)  # fmt: skip
-@click.option("--all", "every", is_flag=True, help="Show every task, however many.")
+@status_options
 @json_option
 def status(run: str, watch: bool, states: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Show how far RUN has come (default: the newest run)."""
@@ -145,10 +137,7 @@ def _show_templates(store: Any, run: RunRecord) -> None:
 @click.command()
 @click.argument("run", shell_complete=complete_run)
 @click.argument("task")
-@click.option("--attempt", type=click.IntRange(min=1), help="Which attempt (default: the newest).")
-@click.option("--follow", is_flag=True, help="Print what is added, until the attempt has ended.")
-@click.option("--stderr", "stream", flag_value="stderr", help="Only standard error.")
-@click.option("--stdout", "stream", flag_value="stdout", help="Only standard output.")
+@logs_options
 def logs(run: str, task: str, attempt: int | None, follow: bool, stream: str | None) -> None:
     """Print what TASK of RUN wrote: its standard output, then its standard error."""
     service = open_service()
@@ -260,7 +249,7 @@ def why(run: str, task: str, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@click.option("--task", default="", help="Only what happened to this task.")
+@history_options
 @json_option
 def history(run: str, task: str, as_json: bool) -> None:
     """Show what happened in RUN (default: the newest run), in order."""

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from segue.cli.common import json_option, open_service, print_json, source_of, source_options
+from segue.cli.options import graph_options
 from segue.model import drawing as draw
 from segue.model.errors import Problem, Severity, WorkflowError
 
@@ -87,16 +88,7 @@ def problem_document(problem: Problem, file: str) -> dict[str, Any]:
 
 @click.command()
 @click.argument("target", metavar="FILE|RUN")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "mermaid", "dot"]), default="text"
-)
-@click.option(
-    "--level", type=click.Choice(["template", "task"]), default="template", show_default=True,
-    help="A box a template, or a box a task.",
-)  # fmt: skip
-@click.option(
-    "--output-path", default="", metavar="DIR", help="Draw as for a run that writes here."
-)
+@graph_options
 @source_options
 def graph(target: str, form: str, level: str, output_path: str, **options: Any) -> None:
     """Show the graph of a workflow FILE, or of a RUN with the states of its tasks."""

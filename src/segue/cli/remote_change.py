@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from segue.cli.common import json_option, print_json, run_argument
+from segue.cli.options import again_options, limit_options, reason_options, yes_options
 from segue.cli.remote_client import Client, run_path, task_path
 from segue.cli.remote_look import is_over
 from segue.model.errors import RefusedError, UserError, shorten
@@ -60,11 +61,7 @@ def _each(
 @click.command()
 @run_argument
 @click.argument("tasks", nargs=-1)
-@click.option(
-    "--again",
-    is_flag=True,
-    help="Run TASKS again though they succeeded, and everything that stands behind them.",
-)
+@again_options
 @json_option
 @click.pass_obj
 def retry(client: Client, run: str, tasks: tuple[str, ...], again: bool, as_json: bool) -> None:
@@ -101,13 +98,7 @@ def resume(client: Client, run: str, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@click.option(
-    "--limit", type=click.IntRange(min=0), help="At most so many tasks at once; 0: no limit."
-)
-@click.option(
-    "--restart-limit", type=click.IntRange(min=0),
-    help="Restart a task that timed out so often, whatever it says itself; 0: without end.",
-)  # fmt: skip
+@limit_options
 @json_option
 @click.pass_obj
 def update(
@@ -155,7 +146,7 @@ def release(client: Client, run: str, tasks: tuple[str, ...], as_json: bool) -> 
 @click.command(name="mark-done")
 @run_name
 @task_names
-@click.option("--reason", required=True, help="Why; it stands in the run's history.")
+@reason_options
 @json_option
 @click.pass_obj
 def mark_done(client: Client, run: str, tasks: tuple[str, ...], reason: str, as_json: bool) -> None:
@@ -169,7 +160,7 @@ def mark_done(client: Client, run: str, tasks: tuple[str, ...], reason: str, as_
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@yes_options
 @json_option
 @click.pass_obj
 def delete(client: Client, runs: tuple[str, ...], yes: bool, as_json: bool) -> None:

@@ -13,9 +13,16 @@ import click
 
 from segue.cli.common import json_option, print_json, run_argument, source_options
 from segue.cli.look import RUNS_SHOWN, TASKS_SHOWN, WATCH_S
+from segue.cli.options import (
+    graph_options,
+    history_options,
+    logs_options,
+    runs_options,
+    status_options,
+)
 from segue.cli.remote_client import Client, run_path, task_path
 from segue.model.errors import NotFoundError, shorten
-from segue.model.states import FINAL_RUN, RunState, TaskState
+from segue.model.states import FINAL_RUN, RunState
 from segue.model.times import clock_time, duration, size
 
 #: History is asked for so many lines at a time.
@@ -45,11 +52,7 @@ def state_of(run: Mapping[str, Any]) -> str:
 
 
 @click.command()
-@click.option("-n", "--number", type=click.IntRange(min=0), help="So many; 0: all (default: 20).")
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice([state.value for state in RunState]),
-    help="Only runs in this state; may be repeated.",
-)  # fmt: skip
+@runs_options
 @json_option
 @click.pass_obj
 def runs(client: Client, number: int | None, states: tuple[str, ...], as_json: bool) -> None:
@@ -95,12 +98,7 @@ def _run_line(run: Mapping[str, Any]) -> dict[str, Any]:
 
 @click.command()
 @run_argument
-@click.option("--watch", is_flag=True, help="Look again until the run has ended.")
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice([state.value for state in TaskState]),
-    help="Only tasks in this state; may be repeated.",
-)  # fmt: skip
-@click.option("--all", "every", is_flag=True, help="Show every task, however many.")
+@status_options
 @json_option
 @click.pass_obj
 def status(
@@ -188,10 +186,7 @@ def _show_templates(client: Client, run: Mapping[str, Any]) -> None:
 @click.command()
 @click.argument("run")
 @click.argument("task")
-@click.option("--attempt", type=click.IntRange(min=1), help="Which attempt (default: the newest).")
-@click.option("--follow", is_flag=True, help="Print what is added, until the attempt has ended.")
-@click.option("--stderr", "stream", flag_value="stderr", help="Only standard error.")
-@click.option("--stdout", "stream", flag_value="stdout", help="Only standard output.")
+@logs_options
 @click.pass_obj
 def logs(
     client: Client, run: str, task: str, attempt: int | None, follow: bool, stream: str | None
@@ -252,7 +247,7 @@ def why(client: Client, run: str, task: str, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@click.option("--task", default="", help="Only what happened to this task.")
+@history_options
 @json_option
 @click.pass_obj
 def history(client: Client, run: str, task: str, as_json: bool) -> None:
@@ -285,16 +280,7 @@ def _show_line(line: Mapping[str, Any]) -> None:
 
 @click.command()
 @click.argument("target", metavar="FILE|RUN")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "mermaid", "dot"]), default="text"
-)
-@click.option(
-    "--level", type=click.Choice(["template", "task"]), default="template", show_default=True,
-    help="A box a template, or a box a task.",
-)  # fmt: skip
-@click.option(
-    "--output-path", default="", metavar="DIR", help="Draw as for a run that writes here."
-)
+@graph_options
 @source_options
 @click.pass_context
 def graph(

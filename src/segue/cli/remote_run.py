@@ -19,6 +19,7 @@ from segue.cli.common import (
     source_options,
 )
 from segue.cli.main import INTERRUPTED
+from segue.cli.options import run_options
 from segue.cli.remote_client import Client, problems_of, run_path, task_path
 from segue.cli.remote_look import is_over, moment
 from segue.model.errors import Severity, UserError, WorkflowError, shorten
@@ -77,12 +78,7 @@ def envelope_of(file: str, options: Mapping[str, Any]) -> dict[str, Any]:
 @click.command()
 @click.argument("file", type=click.Path())
 @source_options
-@click.option(
-    "--limit", type=click.IntRange(min=0), help="At most so many tasks of this run at once; 0: all."
-)
-@click.option(
-    "--pool", default="", metavar="NAME", help="Run in this pool, whatever the file says."
-)
+@run_options
 @click.option("--detach", is_flag=True, help="Do not wait for its end; print the run's name.")
 @json_option
 @click.pass_obj

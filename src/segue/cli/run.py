@@ -21,6 +21,7 @@ from segue.cli.common import (
     source_of,
     source_options,
 )
+from segue.cli.options import run_options
 from segue.model.errors import UserError
 from segue.model.run import RunRecord
 from segue.model.states import FINAL_RUN, RunState
@@ -40,12 +41,7 @@ DETACH_PATIENCE_S: Final = 10.0
     metavar="DIR",
     help="Let the run write here (default: segue-runs/RUN).",
 )
-@click.option(
-    "--limit", type=click.IntRange(min=0), help="At most so many tasks of this run at once; 0: all."
-)
-@click.option(
-    "--pool", default="", metavar="NAME", help="Run in this pool, whatever the file says."
-)
+@run_options
 @click.option(
     "--reuse",
     default="",
