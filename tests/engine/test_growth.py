@@ -4,8 +4,9 @@ import pytest
 from runs import Play, task
 
 from segue.engine.growth import fault, fit, regrow
-from segue.model.events import Grown, RetryTasks
-from segue.model.workflow import Argv, Barrier, Generator, Growth
+from segue.model.events import Grown, HoldTasks, RetryTasks
+from segue.model.states import Cause
+from segue.model.workflow import Argv, Barrier, Generator, Growth, TriggerRule
 from segue.testing.reference import violations
 
 
@@ -145,3 +146,23 @@ def test_what_has_other_needs_now_is_refused(play):
         "there is a task 'y' already: "
         "it has succeeded, or had other needs, when it was generated before"
     )
+
+
+def test_a_late_need_of_a_ready_task_is_counted_beside_a_need_that_runs_again():
+    """It was ready when its need had failed; that one was retried, and a need came late."""
+    play = Play(
+        generator(),
+        task("a"),
+        task("b", "a", trigger=TriggerRule.ALL_COMPLETED),
+        limit=2,
+    )
+    play.admit()
+    play.ended("a", Cause.EXIT_CODE)
+    play.tell(HoldTasks((play.at("a"),), 0.0))
+    assert play.state("b") == "ready"
+    play.tell(RetryTasks((play.at("a"),), 0.0))
+    play.ended("gen")
+    play.tell(Grown(0, 1, 0.0, Growth((task("x", "gen"),), late_needs=(("b", "x"),))))
+
+    assert play.state("b") == "waiting"
+    assert list(violations(play.run)) == []

@@ -255,6 +255,8 @@ def _grown(draft: Draft, event: Grown) -> None:
 def _late_need(draft: Draft, position: int, need: str) -> None:
     record = draft.record(position)
     if record.state is TaskState.READY and not record.attempt:
+        # A need that has been retried since it became ready is open again.
+        draft.recount(position)
         draft.add_need(position, need)
         if answer(rule_of(draft.node(position)), draft.tally(position)) is not Answer.START:
             draft.step(position, record._replace(state=TaskState.WAITING), None, "late need")
