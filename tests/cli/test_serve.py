@@ -35,6 +35,11 @@ def refused(tmp_path, *words, **environment):
         ('[pools.big]\nexecutor = "local"\nlimit = "2"', "segue.toml:3:1: limit: '2' is not"),
         ('[pools.big]\nexecutor = "local"\nlimit = 0', "at least one job"),
         ('[pools."../x"]\nexecutor = "local"', "cannot be called '../x'"),
+        ("body_limit_mib = 0", "segue.toml:1:1: body_limit_mib: 0 is out of range"),
+        (
+            'default_pool = "locl"',
+            "default_pool: there is no pool 'locl'\n  hint: did you mean 'local'?",
+        ),
         ('default_pool = "bgi"\n[pools.big]\nexecutor = "local"', "did you mean 'big'?"),
     ],
 )
@@ -62,6 +67,15 @@ def test_a_port_that_is_taken_is_told(tmp_path):
     assert done.returncode == 3
     assert "Address already in use" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_a_workspace_that_cannot_be_made_is_told_before_a_run_needs_it(tmp_path):
+    (tmp_path / "file").touch()
+
+    result = refused(tmp_path, "--workspace", tmp_path / "file" / "runs")
+
+    assert result.returncode == 2
+    assert "file/runs cannot be made: Not a directory" in result.stderr
 
 
 def test_an_executor_that_is_not_there_is_told(tmp_path):

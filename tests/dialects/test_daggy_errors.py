@@ -52,6 +52,8 @@ FAULTS = [
     ('{"task": {}}', "unknown_field", "1:2", "/task", "'task'", "did you mean 'tasks'?"),
     (task("[]"), "wrong_type", "2:8", "/tasks/a", "not an array", ""),
     (task('{"jobb": {}}'), "unknown_field", "2:9", "/tasks/a/jobb", "'jobb'", "'job'"),
+    (task('{"retries": 2}'), "unknown_field", "2:9", "/tasks/a/retries", "'retries'",
+     "'maxRetries'"),
     (task("{}"), "no_command", "2:3", "/tasks/a", "no command", "commandString"),
     (job("{}"), "no_command", "2:3", "/tasks/a", "no command", "commandString"),
     (job("7"), "wrong_type", "2:16", "/tasks/a/job", "must be an object, not 7", ""),

@@ -72,6 +72,18 @@ def test_a_role_may_do_so_much(guarded, method, path, statuses):
         assert answer.status_code == status, (role, answer.text)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("PATCH", "/runs/{run}"), ("POST", "/runs/{run}/tasks/a:markCompleted")]
+)
+def test_who_may_not_is_refused_before_the_body_is_read(guarded, method, path):
+    statuses = [
+        ask(guarded, token, method, path, content=b"{nonsense").status_code
+        for token in (None, guarded.tokens["viewer"], guarded.tokens["operator"])
+    ]
+
+    assert statuses == [401, 403, 422]
+
+
 def is_deleted(server):
     return ask(server, server.token, "DELETE", "/runs/{run}").status_code == 204
 
@@ -132,6 +144,24 @@ def test_a_revoked_or_expired_token_is_of_no_use(guarded):
     assert again.returncode == 2
 
 
+def test_a_script_and_the_routes_of_daggy_show_no_secrets(guarded):
+    run = guarded.submit(
+        daggy(a={"job": {"command": ["curl", "-H", "Authorization: Bearer hush-hush"]}})
+    )
+    study = (
+        "description: {name: s, description: s}\n"
+        "study: [{name: a, description: a, run: {cmd: 'export MY_PASSWORD=hush-hush'}}]\n"
+    )
+    other = guarded.submit(study)
+    numbers = [guarded.run(each)["number"] - 1 for each in (run, other)]
+
+    told = [guarded.client.get(f"/api/v2/runs/{each}/tasks/a").text for each in (run, other)]
+    told += [guarded.client.get(f"/v1/dagrun/{each}").text for each in numbers]
+
+    assert all("a" in each and "********" in each for each in told), told
+    assert not [each for each in told if "hush-hush" in each]
+
+
 def test_the_submitter_is_known_by_name(guarded):
     assert guarded.run(guarded.run_id)["submittedBy"] == "a admin"
     assert guarded.get("/server")["user"] == "a admin"
@@ -154,7 +184,9 @@ def test_on_this_machine_everybody_is_an_admin(open_server):
     assert (found["role"], found["authRequired"]) == ("admin", False)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:80"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:80", "[", "[::1", ""]
+)
 def test_a_name_that_is_not_ours_is_refused(open_server, host):
     answer = ask(open_server, None, "GET", "/runs", headers={"Host": host})
 

@@ -210,6 +210,14 @@ def test_progress_adds_up_at_every_moment(server, drawn):
         assert sum(progress["ended"]) == 62
 
 
+def test_the_end_of_a_history_is_read_without_its_beginning(server, drawn):
+    whole = server.get(f"/runs/{drawn}/history", limit=5000)["history"]
+
+    page = server.get(f"/runs/{drawn}/history", newest=True, limit=3)
+
+    assert page == {"history": whole[-3:], "next": None}
+
+
 def test_history_is_read_page_by_page(server, drawn):
     found, after = [], 0
     while after is not None:

@@ -178,6 +178,7 @@ def test_documents_keep_their_form_without_their_secrets():
     )
 
     assert '"X_KEY": "********"' in shown
+    assert "hush" not in masked_document('{"command": ["curl", "--token", "hush"]}')
     assert '"KEY_ID": "1"' in shown
     assert masked({"tokens": {"deep": 1}, "flag_token": True}) == {
         "tokens": {"deep": 1}, "flag_token": True,

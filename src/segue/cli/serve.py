@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from segue.model.errors import UserError
+from segue.model.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from segue.cli.serve_config import Config
     from segue.engine.scheduler import Turn
@@ -80,6 +81,7 @@ def serve_with(config: Config, tell: Callable[[str], None] | None = None) -> Non
     show_log(config.verbose)
     settings, parts = assemble(config)
     check_access(config, parts)
+    check_workspace(settings.workspace)
     listening = listen(config.host, config.port)
     app = make_app(settings, parts)
     server = Serving(app, settings, [listening])
@@ -128,6 +130,12 @@ def assemble(config: Config) -> tuple[ServerSettings, Parts]:
             PoolShown(name, name, config.jobs if name == "local" else None, problem=problem)
             for name, problem in wiring.pool_names().items()
         ]
+    names = [each.name for each in shown]
+    if config.default_pool not in names:
+        raise UserError(
+            f"default_pool: there is no pool {config.default_pool!r}",
+            did_you_mean(config.default_pool, names) or f"there are: {', '.join(names)}",
+        )
     # The first one is the default.
     shown.sort(key=lambda each: each.name != config.default_pool)
 
@@ -207,10 +215,32 @@ def check_access(config: Config, parts: Parts) -> None:
         )
 
 
+def check_workspace(folder: Path) -> None:
+    """Raise `UserError` if runs cannot be given folders there, before the first one asks."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UserError(
+            f"the workspace {folder} cannot be made: {error.strerror}",
+            "name a folder that can be written with --workspace",
+        ) from error
+    if not writable:
+        raise UserError(
+            f"the workspace {folder} cannot be written",
+            "name a folder that can be written with --workspace",
+        )
+
+
 def show_log(verbose: bool) -> None:
     """Let warnings, or with `verbose` all that is told, go to standard error."""
+    from segue.server.quiet_log import Seldom
+
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    # Strangers shall not fill the disk with what they send.
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())

@@ -158,13 +158,15 @@ def _check_table(
         if type(value) is not kind:
             message = f"{name}: {value!r} is not {_WORDS[kind]}"
             problems.append(Problem("wrong_type", message, place))
-        elif isinstance(value, int) and not 0 <= value <= 65535:
+        elif isinstance(value, int) and not _LEAST.get(name, 0) <= value <= 65535:
             problems.append(Problem("out_of_range", f"{name}: {value} is out of range", place))
         elif isinstance(value, list) and not all(type(each) is str for each in value):
             problems.append(Problem("wrong_type", f"{name}: not all of it is text", place))
     return problems
 
 
+#: No body at all would be taken.
+_LEAST: Final = {"body_limit_mib": 1}
 _WORDS: Final = {str: "a text", int: "a whole number", list: "an array", dict: "a table"}
 
 

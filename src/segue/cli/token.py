@@ -101,10 +101,16 @@ def revoke(token_id: str, store: str) -> None:
     # Whoever pastes the whole token means the same.
     number = token_id.split("_")[1] if token_id.startswith("segue_") else token_id
     gone = opened.remove_token(number)
+    left = opened.tokens()
     opened.close()
     if not gone:
         raise NotFoundError(f"there is no token {number!r}", "'segue token list' shows them")
     click.echo(f"token {number} is revoked")
+    if not left:
+        click.echo(
+            "it was the last one: a server that listens to this machine alone asks for none now",
+            err=True,
+        )
 
 
 def seconds_of(text: str) -> float:

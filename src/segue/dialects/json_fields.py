@@ -76,7 +76,8 @@ def _refuse_unknown(
     aliases: Mapping[str, str],
     findings: Findings,
 ) -> None:
-    hint = findings.nearest(key, [*fields, *aliases])
+    # Nobody is led to an old spelling where the name of today is as near.
+    hint = findings.nearest(key, list(fields)) or findings.nearest(key, list(aliases))
     if not hint:
         # A long list helps nobody; these tables are short.
         hint = f"known fields: {', '.join(fields)}"

@@ -25,7 +25,8 @@ from segue.server import (
     routes_tasks,
     static,
 )
-from segue.server.documents import Envelope, ProblemDocument
+from segue.server.bodies import Envelope
+from segue.server.documents import ProblemDocument
 from segue.server.limits import BodyLimit
 from segue.server.paths import RawPaths
 from segue.server.problems import MEDIA_TYPE

@@ -18,7 +18,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from segue.model.access import Role, Token
@@ -34,9 +35,8 @@ TOKENS_KEPT_S: Final = 2.0
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-_bearer: Final = Depends(
-    HTTPBearer(auto_error=False, description="A token of `segue token create`.")
-)
+_BEARER: Final = HTTPBearer(auto_error=False, description="A token of `segue token create`.")
+_bearer: Final = Depends(_BEARER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +134,14 @@ class Gate:
         ApiError
             If the host is not one of ours, or a write comes from elsewhere.
         """
-        origin = request.headers.get("origin")
-        own_origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        # What the header says may be no address at all, so no URL is made of it unasked.
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        own_origin = f"{request.scope['scheme']}://{host}"
         if (
             origin
             and request.method not in _SAFE
             and origin != own_origin
-            and not may_cross(origin, request.url.path, self.cors_origins)
+            and not may_cross(origin, request.scope["path"], self.cors_origins)
         ):
             raise ApiError(
                 403,
@@ -148,7 +149,7 @@ class Gate:
                 code="wrong_origin",
                 hint=f"if it may: segue serve --cors-origin {origin}",
             )
-        name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        name = _name_in(host)
         if self.open and not (is_loopback(name) or name == self.host):
             raise ApiError(
                 403,
@@ -156,6 +157,20 @@ class Gate:
                 code="wrong_host",
                 hint=f"use the name that it was started with: {self.host}",
             )
+
+
+def _name_in(host: str) -> str:
+    """Return the name in a ``Host`` header, without its port; empty if there is none.
+
+    Examples
+    --------
+    >>> [_name_in(host) for host in ("lab:8450", "[::1]:8450", "[", "")]
+    ['lab', '::1', '', '']
+    """
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _unknown(message: str) -> ApiError:
@@ -187,19 +202,47 @@ async def identify(
 _identified: Final = Depends(identify)
 
 
-def _at_least(role: Role) -> Callable[..., Coroutine[Any, Any, Caller]]:
-    async def guard(caller: Caller = _identified) -> Caller:
-        if caller.role < role:
+class _AtLeast:
+    """Refuses whoever has a smaller role; a dependency of routes."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+
+    async def __call__(self, caller: Caller = _identified) -> Caller:
+        """Return who asks.
+
+        Raises
+        ------
+        ApiError
+            If that one may not.
+        """
+        if caller.role < self._role:
             raise ApiError(
                 403,
-                f"this needs the role {role.word}; the token has {caller.role.word}",
-                hint=f"segue token create --role {role.word} --name NAME",
+                f"this needs the role {self._role.word}; the token has {caller.role.word}",
+                hint=f"segue token create --role {self._role.word} --name NAME",
             )
         return caller
 
-    return guard
+
+class GuardedRoute(APIRoute):
+    """Refuses before it reads: FastAPI itself takes JSON apart, and asks who sent it later."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        handle = super().get_route_handler()
+        guards = [
+            each.dependency for each in self.dependencies if isinstance(each.dependency, _AtLeast)
+        ]
+
+        async def guarded(request: Request) -> Response:
+            for guard in guards:
+                await guard(await identify(request, await _BEARER(request)))
+            return await handle(request)
+
+        return guarded
 
 
-viewer = Depends(_at_least(Role.VIEWER))
-operator = Depends(_at_least(Role.OPERATOR))
-admin = Depends(_at_least(Role.ADMIN))
+viewer = Depends(_AtLeast(Role.VIEWER))
+operator = Depends(_AtLeast(Role.OPERATOR))
+admin = Depends(_AtLeast(Role.ADMIN))

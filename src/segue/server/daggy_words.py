@@ -13,6 +13,7 @@ from segue.model.run import AttemptRecord, HistoryRecord, RunRecord, TaskRecord
 from segue.model.states import OUTSIDE, RunState, TaskState
 from segue.model.workflow import Argv, Barrier, Script, Task
 from segue.protocols.windows import RunRow
+from segue.server.masking import masked_text, masked_words
 
 STATES: Final = ("QUEUED", "RUNNING", "RETRY", "PAUSED", "ERRORED", "COMPLETED", "KILLED")
 _RUN_STATES: Final[Mapping[RunState, str]] = {
@@ -94,9 +95,9 @@ def definition(
     """Return a task as Daggy's documents write it; `environment` is shown as it is given."""
     job: dict[str, Any] = {}
     if isinstance(task.action, Argv):
-        job["command"] = list(task.action.arguments)
+        job["command"] = masked_words(task.action.arguments)
     elif isinstance(task.action, Script):
-        job["commandString"] = task.action.text
+        job["commandString"] = masked_text(task.action.text)
     if environment:
         job["environment"] = dict(environment)
     return {

@@ -1,7 +1,7 @@
-"""The shapes of `/api/v2`, in camelCase: what OpenAPI tells of the answers and bodies.
+"""The shapes of `/api/v2`'s answers, in camelCase: what OpenAPI tells of them.
 
 Times are RFC 3339 in UTC with milliseconds, durations seconds. What the shapes are made
-of stands in `shapes`.
+of stands in `shapes`; `bodies` has what is asked, `picture_documents` what is drawn.
 """
 
 from __future__ import annotations
@@ -40,12 +40,6 @@ class Document(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
     )
-
-
-class Body(BaseModel):
-    """Anything that is asked for; an unknown member is a mistake."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
 # Problems ----------------------------------------------------------------------
@@ -158,82 +152,6 @@ class Submitted(Document):
     warnings: list[DocumentProblem]
 
 
-class Envelope(Body):
-    """A document with what it is to be read with; `files` are put beside it."""
-
-    document: str
-    path: str = ""
-    dialect: str = ""
-    parameters: dict[str, str | int | float | bool | list[str | int | float]] = {}
-    facts: dict[str, str | int | float | bool] = {}
-    options: dict[str, Any] = {}
-    files: dict[str, str] = {}
-    pool: str = ""
-    limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    priority: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] = 0
-    tags: dict[str, str] = {}
-    paused: bool = False
-    name: str = ""
-
-
-class Limits(Body):
-    """Limits of a run; 0 is without limit."""
-
-    limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    restart_limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-
-
-class Reason(Body):
-    """Why something is asked."""
-
-    reason: Annotated[str, Field(max_length=2000)] = ""
-
-
-class GivenReason(Body):
-    """Why something is asked, which must be said."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
-
-
-class JobPatch(Body):
-    """New members of a Daggy job."""
-
-    command: list[str] | None = None
-    command_string: str | None = None
-    environment: dict[str, str | None] | None = None
-    timeout: Annotated[float, Field(ge=0)] | None = None
-    work_dir: str | None = None
-
-
-class TaskPatch(Body):
-    """What a task does from its next attempt on; what is absent stays as it is."""
-
-    job: JobPatch | None = None
-    command: Annotated[list[str], Field(min_length=1)] | None = None
-    script: str | None = None
-    environment: dict[str, str | None] | None = None
-    timeout_seconds: Annotated[float, Field(ge=0)] | None = None
-    max_retries: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    retry_interval_seconds: Annotated[float, Field(ge=0, le=1e9)] | None = None
-    pool: str | None = None
-
-
-class TaskRequeue(Body):
-    """How a task is to run again."""
-
-    only_failed: bool = True
-    include_descendants: bool = False
-    force: bool = False
-    patch: dict[str, TaskPatch] = {}
-    reason: Annotated[str, Field(max_length=2000)] = ""
-
-
-class RunRequeue(TaskRequeue):
-    """Which tasks are to run again, and how; no names: all that did not succeed."""
-
-    tasks: list[str] | None = None
-
-
 # Tasks -------------------------------------------------------------------------
 
 
@@ -336,134 +254,6 @@ class Task(TaskRow):
     why: Why
     attempt_list: list[Attempt]
     generated_by: str | None
-
-
-# History and pictures ----------------------------------------------------------
-
-
-class HistoryLine(Document):
-    """One line of a run's history."""
-
-    number: int
-    at: Time
-    kind: str
-    task: str | None
-    attempt: int | None
-    old: str | None
-    new: str | None
-    detail: str
-
-
-class History(Document):
-    """Lines of a run's history; `next` is where to go on, None: that was all so far."""
-
-    history: list[HistoryLine]
-    next: int | None
-
-
-class GraphNode(Document):
-    """A template, a task, or what is left of a template."""
-
-    id: str
-    label: str
-    kind: Literal["template", "task", "more"]
-    template: str
-    tasks: Count
-    states: dict[str, Count]
-    trigger: str
-    generator: bool
-
-
-class GraphEdge(Document):
-    """So many needs lead from one node to the other."""
-
-    source: Annotated[str, Field(alias="from")]
-    target: Annotated[str, Field(alias="to")]
-    count: Count
-
-
-class Graph(Document):
-    """The graph by template, some of them expanded to tasks."""
-
-    level: Literal["template", "task"]
-    nodes: list[GraphNode]
-    edges: list[GraphEdge]
-    truncated: bool
-
-
-class Validated(Document):
-    """What a document is worth."""
-
-    valid: bool
-    dialect: str | None
-    workflow: str | None
-    task_count: Count
-    problems: list[DocumentProblem]
-    graph: Graph | None = None
-
-
-class Bar(Document):
-    """An attempt in a timeline."""
-
-    number: int
-    submitted_at: Time | None
-    started_at: Time | None
-    ended_at: Time | None
-    state: TaskState
-    cause: Cause | None
-
-
-class TaskBars(Document):
-    """A task in a timeline."""
-
-    name: str
-    template: str
-    state: TaskState
-    attempts: list[Bar]
-
-
-class TemplateBars(Document):
-    """A template in a timeline: how many of its attempts did what in each slice of time."""
-
-    template: str
-    tasks: Count
-    first_started_at: Time | None
-    last_ended_at: Time | None
-    waiting: list[Count]
-    running: list[Count]
-    failed: list[Count]
-    ended: list[Count]
-
-
-class TaskTimeline(Document):
-    """When which tasks ran."""
-
-    begin: Annotated[Time | None, Field(alias="from")]
-    end: Annotated[Time | None, Field(alias="to")]
-    rows: list[TaskBars]
-    next_cursor: str | None
-
-
-class TemplateTimeline(Document):
-    """When tasks of which templates ran."""
-
-    begin: Annotated[Time | None, Field(alias="from")]
-    end: Annotated[Time | None, Field(alias="to")]
-    bin_seconds: float
-    rows: list[TemplateBars]
-
-
-class Progress(Document):
-    """How a run came along: `states` at the end of each slice, ends within each."""
-
-    begin: Annotated[Time | None, Field(alias="from")]
-    end: Annotated[Time | None, Field(alias="to")]
-    bin_seconds: float
-    states: dict[TaskState, list[Count]]
-    ended: list[Count]
-    failed: list[Count]
-    rate_per_second: float
-    estimated_end_at: Time | None
 
 
 # The service -------------------------------------------------------------------

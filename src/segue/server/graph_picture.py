@@ -14,7 +14,7 @@ from typing import Final
 from segue.model.drawing import Dot, dot_text, mermaid
 from segue.model.workflow import TriggerRule, Workflow
 from segue.protocols.windows import Joint
-from segue.server.documents import Graph, GraphEdge, GraphNode
+from segue.server.picture_documents import Graph, GraphEdge, GraphNode
 from segue.server.skeletons import Skeleton, skeleton_of
 
 #: More nodes than this are no picture any more; windows say so.

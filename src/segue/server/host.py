@@ -57,6 +57,8 @@ class Host:
         self._on_turn = on_turn
         self._offered: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._again_at: dict[str, float] = {}
+        #: Why a run could not be taken: told once, and again when it is another reason.
+        self._refusals: dict[str, str] = {}
         #: Large runs that are being loaded, and those that have been.
         self._loading: set[str] = set()
         self._loaded: queue.SimpleQueue[tuple[Engine, Taken]] = queue.SimpleQueue()
@@ -188,9 +190,10 @@ class Host:
         self._looked_at = now
         try:
             found = store.runs(states=[RunState.RUNNING, RunState.PAUSED])
-            self._again_at = {
-                run.id: self._again_at[run.id] for run in found if run.id in self._again_at
-            }
+            living = {run.id for run in found}
+            for forgotten in self._again_at.keys() - living:
+                del self._again_at[forgotten]
+                self._refusals.pop(forgotten, None)
             for run in reversed(found):
                 if self._is_forsaken(engine, store, run, now):
                     self._take(engine, store, run.id)
@@ -226,12 +229,15 @@ class Host:
                 threading.Thread(target=self._load, args=(engine, run), daemon=True).start()
             else:
                 engine.take(run)
+                self._refusals.pop(run, None)
         except SegueError as error:
             self._refused(run, error)
 
     def _refused(self, run: str, error: SegueError) -> None:
         self._again_at[run] = time.monotonic() + REFUSED_AGAIN_S
-        log.warning("run %s cannot be taken now: %s", run, error)
+        if self._refusals.get(run) != str(error):
+            log.warning("run %s cannot be taken now: %s", run, error)
+        self._refusals[run] = str(error)
 
     def _load(self, engine: Engine, run: str) -> None:
         """Own a large run and load it, in a thread of its own."""

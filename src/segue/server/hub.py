@@ -37,6 +37,8 @@ RUNS_HELD: Final = 1000
 #: Somebody who listens hears something so often, in seconds, and be it a comment.
 HEARTBEAT_S: Final = 15.0
 
+_FAILS: Final = "what has changed cannot be told"
+
 
 class Change:
     """A run as it is now; `id` is when it changed, in microseconds. `body` None: it is gone."""
@@ -100,6 +102,7 @@ class Hub:
         self._rung = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last = 0.0
+        self._failing = False
         self.closed = False
 
     @property
@@ -178,6 +181,12 @@ class Hub:
         except SegueError as error:
             log.debug("nothing can be told now: %s", error)
             return
+        except Exception:
+            # A fault of ours at one run: streams live on, and are not told of it for ever.
+            log.log(logging.DEBUG if self._failing else logging.ERROR, _FAILS, exc_info=True)
+            self._failing = True
+            return
+        self._failing = False
         self._hand_out(found)
 
     def _hand_out(self, changes: list[Change]) -> None:

@@ -18,8 +18,13 @@ _SECRET: Final = re.compile(
     r"|credential|authorization|auth_?header|cookie|jwt",
     re.IGNORECASE,
 )
-#: ``NAME=value`` and ``--name=value``, as commands have them.
-_ASSIGNMENT: Final = re.compile(r"(-{0,2}([A-Za-z_][A-Za-z0-9_.-]*)=)(.+)", re.DOTALL)
+#: ``NAME=value``, ``--name=value`` and ``Name: value``, as commands have them.
+_ASSIGNMENT: Final = re.compile(r"(-{0,2}([A-Za-z_][A-Za-z0-9_.-]*)(?:=|:[ \t]+))(.+)", re.DOTALL)
+#: What is secret by its form, wherever it stands: a password in a URL, what follows ``Bearer``.
+_ANYWHERE: Final = re.compile(
+    r"(?P<before>://[^\s/:@'\"]*:|\b(?:Bearer|Basic)[ \t]+)"
+    r"(?P<value>(?<=:)[^\s/@'\"]+(?=@)|(?<=[ \t])[\w.~+/=-]{6,})"
+)
 #: ``NAME: value`` and ``export NAME=value``, as lines of YAML and scripts have them.
 _LINE: Final = re.compile(
     r"""^(?P<before>[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?"""
@@ -53,6 +58,8 @@ def masked(value: Any) -> Any:
             for name, each in value.items()
         }
     if isinstance(value, list | tuple):
+        if all(isinstance(each, str) for each in value):
+            return masked_words(value)
         return [masked(each) for each in value]
     if isinstance(value, str):
         return masked_word(value)
@@ -64,11 +71,23 @@ def _holds_text(value: Any) -> bool:
 
 
 def masked_word(word: str) -> str:
-    """Return a word of a command, or a line of a script, without the secret that it assigns."""
+    """Return a word of a command, or a line of a script, without the secret in it.
+
+    Examples
+    --------
+    >>> masked_word("Authorization: Bearer abcdef"), masked_word("psql://ann:pw@db/lab")
+    ('Authorization: ********', 'psql://ann:********@db/lab')
+    """
     if "\n" in word:
         return masked_text(word)
     found = _ASSIGNMENT.fullmatch(word)
-    return f"{found[1]}{MASK}" if found and is_secret(found[2]) else word
+    if found and is_secret(found[2]):
+        return f"{found[1]}{MASK}"
+    return _without_forms(word)
+
+
+def _without_forms(text: str) -> str:
+    return _ANYWHERE.sub(rf"\g<before>{MASK}", text)
 
 
 def masked_words(words: Iterable[str]) -> list[str]:
@@ -95,7 +114,7 @@ def masked_text(text: str) -> str:
     >>> masked_text("env:\n  API_TOKEN: abc\n  HOME: /root")
     'env:\n  API_TOKEN: ********\n  HOME: /root'
     """
-    return _LINE.sub(_masked_line, text)
+    return _without_forms(_LINE.sub(_masked_line, text))
 
 
 def _masked_line(found: re.Match[str]) -> str:

@@ -10,11 +10,11 @@ import asyncio
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from segue.model.errors import NotFoundError
+from segue.model.errors import NotFoundError, StoreError
 from segue.model.run import AttemptRecord
 from segue.model.states import FINAL
 from segue.model.times import duration, rfc3339
@@ -75,10 +75,6 @@ class Reading:
         end = min(int(found[2]) + 1 if found[2] else self.size, self.size)
         return Part(begin, end, ranged=True) if begin < end else None
 
-    def reader(self, begin: int, end: int) -> Callable[[object], bytes]:
-        """Return what reads the next piece of the part, in whichever thread."""
-        return lambda desk: read_piece(self.path, begin, end)
-
 
 def begin(attempt: AttemptRecord, stream: str) -> Reading:
     """Return how an output of an attempt can be read now.
@@ -120,15 +116,18 @@ def read_piece(path: str, begin: int, end: int) -> bytes:
         os.close(descriptor)
 
 
+async def read_aside(path: str, begin: int, end: int) -> bytes:
+    """Return what `read_piece` returns, read in another thread: no store is needed for it."""
+    return await asyncio.to_thread(read_piece, path, begin, end)
+
+
 class Follow:
     """What is printed, as it comes, until the attempt has ended."""
 
-    def __init__(
-        self, site: Site, run: str, task: str, number: str, stream: str, begin: int
-    ) -> None:
+    def __init__(self, site: Site, run: str, task: str, reading: Reading, begin: int) -> None:
         self._site = site
-        self._names = (run, task, number)
-        self._stream = stream
+        self._names = (run, task, str(reading.attempt.number))
+        self._path = reading.path
         self._at = begin
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -138,25 +137,27 @@ class Follow:
         while not self._site.hub.closed:
             # The end is asked for before the last look, so that nothing is missed.
             if looks % LOOKS_PER_QUESTION == 0:
-                ended = await self._site.office.ask(self._has_ended)
+                ended = await self._ended()
             looks += 1
-            while piece := await self._site.office.ask(self._read):
+            while piece := await read_aside(self._path, self._at, self._at + PIECE_BYTES):
                 self._at += len(piece)
                 yield piece
             if ended:
                 return
             await asyncio.sleep(LOOK_S)
 
+    async def _ended(self) -> bool:
+        try:
+            return await self._site.office.ask(self._has_ended)
+        except StoreError:
+            return False  # asked again: what is printed meanwhile is told all the same
+
     def _has_ended(self, desk: Desk) -> bool:
         try:
             attempt = desk.attempt(*self._names)
         except NotFoundError:
             return True  # given back, or removed with its run
-        self._path = os.path.join(attempt.folder, self._stream)
         return attempt.ended_at is not None or attempt.state in FINAL
-
-    def _read(self, desk: Desk) -> bytes:
-        return read_piece(self._path, self._at, self._at + PIECE_BYTES)
 
 
 def executor_log(attempt: AttemptRecord) -> str:

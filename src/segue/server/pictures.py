@@ -11,7 +11,8 @@ from typing import Final
 
 from segue.model.states import FINAL, TaskState
 from segue.protocols.windows import Span, StepCount, TemplateCount
-from segue.server.documents import Progress, TemplateBars, moment
+from segue.server.documents import moment
+from segue.server.picture_documents import Progress, TemplateBars
 
 #: The width of the finest slices, in seconds; others are twice as wide as the next finer.
 FINEST_S: Final = 0.125

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from segue.model.errors import (
     NotFoundError,
@@ -113,12 +114,14 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SegueError, _tell)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
+    app.add_exception_handler(ClientDisconnect, _tell_nobody)
     app.add_exception_handler(Exception, _tell_bug)
 
 
 async def _tell(request: Request, error: Exception) -> Response:
     if isinstance(error, OutsideError):
-        log.warning("%s %s: %s", request.method, request.url.path, error)
+        # Without the address: the store is away for all of them, and that is told once.
+        log.warning("answered 503: %s", error)
     told = api_error(error) if isinstance(error, SegueError) else error
     assert isinstance(told, ApiError)
     return problem_response(told, head=request.method == "HEAD")
@@ -145,13 +148,19 @@ async def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     told = ApiError(error.status_code, str(error.detail), headers=error.headers)
     if error.status_code == 404:
-        told = ApiError(404, f"there is nothing at {request.url.path}", hint="/docs lists all")
+        told = ApiError(404, f"there is nothing at {request.scope['path']}", hint="/docs lists all")
     if error.status_code == 405:
-        told.detail = f"{request.method} cannot be used at {request.url.path}"
+        told.detail = f"{request.method} cannot be used at {request.scope['path']}"
     return problem_response(told, head=request.method == "HEAD")
 
 
+async def _tell_nobody(request: Request, error: Exception) -> Response:
+    # The client left before its body was whole: nobody is there to be told.
+    log.info("%s %s: the client has left", request.method, request.scope["path"])
+    return problem_response(ApiError(400, "the body ended before it was whole"))
+
+
 async def _tell_bug(request: Request, error: Exception) -> Response:
-    log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
     told = ApiError(500, "this is a fault of Segue; the server's log tells more")
     return problem_response(told, head=request.method == "HEAD")

@@ -17,6 +17,8 @@ from segue.server.problems import ApiError
 
 RUNS_AT_MOST: Final = 500
 TASKS_AT_MOST: Final = 1000
+#: So many tags can be asked for at once.
+TAGS_AT_MOST: Final = 20
 #: A pattern may be so long; what it means to people ends long before.
 PATTERN_LENGTH: Final = 1000
 
@@ -170,6 +172,8 @@ def run_query(
     cursor: str,
 ) -> RunQuery:
     """Return which runs are asked for; one more than `limit`, to see whether there are more."""
+    if len(tags) > TAGS_AT_MOST:
+        raise _bad("too_many_tags", f"at most {TAGS_AT_MOST} tags can be asked for at once")
     order, descending = sort_of(sort, RUN_ORDERS)
     return RunQuery(
         states=tuple(dict.fromkeys(states)),

@@ -12,8 +12,8 @@ from segue.model.errors import RefusedError, shorten
 from segue.model.states import RETRIABLE, TaskState
 from segue.model.workflow import Task
 from segue.protocols.store import StoredNode, TaskFilter
+from segue.server.bodies import JobPatch, TaskPatch, TaskRequeue
 from segue.server.desk import Desk
-from segue.server.documents import JobPatch, TaskPatch, TaskRequeue
 from segue.server.problems import ApiError
 from segue.server.skeletons import Skeletons
 

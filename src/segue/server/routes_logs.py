@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from segue.server import documents as d
 from segue.server.auth import viewer
 from segue.server.desk import Desk
-from segue.server.output_files import Follow, Part, Reading, begin, executor_log
+from segue.server.output_files import Follow, Part, Reading, begin, executor_log, read_aside
 from segue.server.paths import Part as PathPart
 from segue.server.paths import RunName, TaskName
 from segue.server.problems import ApiError
@@ -67,7 +67,7 @@ def routes(site: Site) -> APIRouter:
         if follow:
             if request.method == "HEAD":
                 return Response(headers=common, media_type=TEXT)
-            following = Follow(site, run, task, str(reading.attempt.number), stream, part.begin)
+            following = Follow(site, run, task, reading, part.begin)
             return StreamingResponse(
                 following.pieces(), headers={**common, "X-Accel-Buffering": "no"}, media_type=TEXT
             )
@@ -79,17 +79,17 @@ def routes(site: Site) -> APIRouter:
         if request.method == "HEAD":
             return Response(status_code=status, headers=headers, media_type=TEXT)
         return StreamingResponse(
-            _pieces(site, reading, part), status_code=status, headers=headers, media_type=TEXT
+            _pieces(reading, part), status_code=status, headers=headers, media_type=TEXT
         )
 
     return router
 
 
-async def _pieces(site: Site, reading: Reading, part: Part) -> AsyncIterator[bytes]:
+async def _pieces(reading: Reading, part: Part) -> AsyncIterator[bytes]:
     """Yield the part piece by piece: a slow reader holds one piece and no thread."""
     at = part.begin
     while at < part.end:
-        piece = await site.office.ask(reading.reader(at, part.end))
+        piece = await read_aside(reading.path, at, part.end)
         if not piece:
             # It was cut meanwhile: the length that was promised is kept.
             piece = b"\0" * min(part.end - at, 65536)

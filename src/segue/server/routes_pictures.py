@@ -10,6 +10,7 @@ from segue.model.states import TaskState
 from segue.protocols.store import TaskFilter
 from segue.protocols.windows import RunRow, TaskOrder, TaskQuery
 from segue.server import documents as d
+from segue.server import picture_documents as pictured
 from segue.server import pictures, shapes
 from segue.server.answers import Answer, answer
 from segue.server.auth import viewer
@@ -31,7 +32,7 @@ def routes(site: Site) -> APIRouter:
     """Return the routes of what windows draw."""
     router = APIRouter(prefix="/api/v2/runs/{run}", tags=["pictures"])
 
-    @router.get("/history", response_model=d.History, dependencies=[viewer])
+    @router.get("/history", response_model=pictured.History, dependencies=[viewer])
     async def get_history(
         request: Request,
         run: RunName,
@@ -41,20 +42,20 @@ def routes(site: Site) -> APIRouter:
     ) -> Response:
         """Return what has happened in a run, in order."""
 
-        def page(desk: Desk) -> d.History:
+        def page(desk: Desk) -> pictured.History:
             last = desk.store.newest_history(run) if newest else None
             begin = max(after, last.number - limit) if last else after
             found = list(desk.store.history(run, begin, limit + 1))
             shown = found[:limit]
             names = names_in(desk, site, run, shown)
-            return d.History(
+            return pictured.History(
                 history=[shapes.history_line(each, names) for each in shown],
                 next=shown[-1].number if len(found) > limit else None,
             )
 
         return await answer(site, request, page)
 
-    @router.get("/graph", response_model=d.Graph, dependencies=[viewer])
+    @router.get("/graph", response_model=pictured.Graph, dependencies=[viewer])
     async def get_graph(
         request: Request,
         run: RunName,
@@ -77,7 +78,9 @@ def routes(site: Site) -> APIRouter:
         return await answer(site, request, drawn)
 
     @router.get(
-        "/timeline", response_model=d.TaskTimeline | d.TemplateTimeline, dependencies=[viewer]
+        "/timeline",
+        response_model=pictured.TaskTimeline | pictured.TemplateTimeline,
+        dependencies=[viewer],
     )
     async def get_timeline(
         request: Request,
@@ -105,7 +108,7 @@ def routes(site: Site) -> APIRouter:
             return await answer(site, request, lambda desk: _bars(desk, site, run, query, limit))
         return await answer(site, request, lambda desk: _template_bars(desk, site, run, bins))
 
-    @router.get("/progress", response_model=d.Progress, dependencies=[viewer])
+    @router.get("/progress", response_model=pictured.Progress, dependencies=[viewer])
     async def get_progress(request: Request, run: RunName, bins: Bins = 200) -> Response:
         """Return how many tasks were in which state, over the time of the run."""
         return await answer(site, request, lambda desk: _progress(desk, site, run, bins))
@@ -143,7 +146,7 @@ def _times(row: RunRow, now: float) -> tuple[float, float]:
 
 def _graph(
     desk: Desk, site: Site, row: RunRow, level: str, templates: list[str], limit: int
-) -> d.Graph:
+) -> pictured.Graph:
     run = row.record.id
     skeleton = site.skeletons.of(run, desk.windows)
     expanded = frozenset(skeleton.templates if level == "task" else templates)
@@ -171,13 +174,13 @@ def _graph(
 # Plots ---------------------------------------------------------------------------
 
 
-def _bars(desk: Desk, site: Site, run: str, query: TaskQuery, limit: int) -> d.TaskTimeline:
+def _bars(desk: Desk, site: Site, run: str, query: TaskQuery, limit: int) -> pictured.TaskTimeline:
     row = _run(desk, site, run)
     rows = task_rows(desk, site, run, query)
     shown = rows[:limit]
-    bars: dict[int, list[d.Bar]] = {}
+    bars: dict[int, list[pictured.Bar]] = {}
     for each in desk.store.attempts(run, [task.position for task in shown]) if shown else ():
-        bar = d.Bar(
+        bar = pictured.Bar(
             number=each.number,
             submitted_at=d.moment(each.submitted_at),
             started_at=d.moment(each.started_at),
@@ -187,11 +190,11 @@ def _bars(desk: Desk, site: Site, run: str, query: TaskQuery, limit: int) -> d.T
         )
         bars.setdefault(each.task, []).append(bar)
     begin, end = _times(row, query.now)
-    return d.TaskTimeline(
+    return pictured.TaskTimeline(
         begin=d.moment(begin),
         end=d.moment(end),
         rows=[
-            d.TaskBars(
+            pictured.TaskBars(
                 name=task.name,
                 template=task.template or task.name,
                 state=task.record.state,
@@ -203,17 +206,17 @@ def _bars(desk: Desk, site: Site, run: str, query: TaskQuery, limit: int) -> d.T
     )
 
 
-def _template_bars(desk: Desk, site: Site, run: str, bins: int) -> d.TemplateTimeline:
+def _template_bars(desk: Desk, site: Site, run: str, bins: int) -> pictured.TemplateTimeline:
     row = _run(desk, site, run)
     begin, end = _times(row, desk.clock.now())
     width_s = pictures.width_for(end - begin, bins)
 
-    def counted() -> d.TemplateTimeline:
+    def counted() -> pictured.TemplateTimeline:
         counts = desk.windows.template_counts(run)
         rows = pictures.template_bars(desk.windows.spans(run, width_s), counts, width_s, begin, end)
         first = begin // width_s * width_s
         last = (end // width_s + 1) * width_s
-        return d.TemplateTimeline(
+        return pictured.TemplateTimeline(
             begin=d.moment(first), end=d.moment(last), bin_seconds=width_s, rows=rows
         )
 
@@ -222,12 +225,12 @@ def _template_bars(desk: Desk, site: Site, run: str, bins: int) -> d.TemplateTim
     return site.cache.get((run, "spans", bins), version, counted)
 
 
-def _progress(desk: Desk, site: Site, run: str, bins: int) -> d.Progress:
+def _progress(desk: Desk, site: Site, run: str, bins: int) -> pictured.Progress:
     row = _run(desk, site, run)
     now = desk.clock.now()
     begin, end = _times(row, now)
 
-    def counted() -> d.Progress:
+    def counted() -> pictured.Progress:
         steps = site.cache.get((run, "steps"), None, pictures.Steps)
         with site.counting:
             steps.fit(begin, end)

@@ -10,11 +10,12 @@ from segue.engine.commands import CommandKind
 from segue.model.access import Role
 from segue.model.errors import RefusedError, WorkflowError
 from segue.model.states import FINAL_RUN, RunState, TaskState
+from segue.server import bodies, shapes, submission
 from segue.server import documents as d
-from segue.server import shapes, submission
+from segue.server import picture_documents as pictured
 from segue.server.answers import Answer, answer
 from segue.server.asking import ask
-from segue.server.auth import Caller, admin, operator, viewer
+from segue.server.auth import Caller, GuardedRoute, admin, operator, viewer
 from segue.server.desk import Desk
 from segue.server.graph_picture import workflow_graph
 from segue.server.masking import masked_document
@@ -58,7 +59,7 @@ Number = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
 
 def routes(site: Site) -> APIRouter:
     """Return the routes of runs."""
-    router = APIRouter(prefix="/api/v2", tags=["runs"])
+    router = APIRouter(prefix="/api/v2", tags=["runs"], route_class=GuardedRoute)
     _submitting(router, site)
     _looking(router, site)
     _changing(router, site)
@@ -188,7 +189,10 @@ def _submitting(router: APIRouter, site: Site) -> None:
         return await answer(site, request, taken)
 
     @router.post(
-        "/runs:validate", response_model=d.Validated, dependencies=[viewer], openapi_extra=_BODY
+        "/runs:validate",
+        response_model=pictured.Validated,
+        dependencies=[viewer],
+        openapi_extra=_BODY,
     )
     async def validate_document(
         request: Request,
@@ -206,13 +210,13 @@ def _submitting(router: APIRouter, site: Site) -> None:
             faults = _invalid(error)
             return await answer(site, request, lambda desk: faults)
 
-        def validated(desk: Desk) -> d.Validated:
+        def validated(desk: Desk) -> pictured.Validated:
             try:
                 workflow, _ = submission.read(order, site.parts, "")
                 desk.service.new_record(workflow, run="-", source="", directory="/", workspace="/")
             except WorkflowError as error:
                 return _invalid(error)
-            document = d.Validated(
+            document = pictured.Validated(
                 valid=True,
                 dialect=workflow.dialect,
                 workflow=workflow.name,
@@ -233,7 +237,7 @@ def _submitting(router: APIRouter, site: Site) -> None:
 
 def _changing(router: APIRouter, site: Site) -> None:
     @router.patch("/runs/{run}", response_model=d.Run, dependencies=[operator])
-    async def update_run(request: Request, run: RunName, body: d.Limits) -> Response:
+    async def update_run(request: Request, run: RunName, body: bodies.Limits) -> Response:
         """Change limits of a run while it runs."""
         wanted: dict[str, Any] = body.model_dump(exclude_none=True)
         if not wanted:
@@ -262,14 +266,18 @@ def _asking(router: APIRouter, site: Site) -> None:
     @router.post(
         "/runs/{run}:pause", response_model=d.RunSummary, status_code=202, dependencies=[operator]
     )
-    async def pause_run(request: Request, run: RunName, body: d.Reason | None = None) -> Response:
+    async def pause_run(
+        request: Request, run: RunName, body: bodies.Reason | None = None
+    ) -> Response:
         """Start nothing more of a run; what runs goes on."""
         return await _asked(request, run, CommandKind.PAUSE, _reason(body))
 
     @router.post(
         "/runs/{run}:resume", response_model=d.RunSummary, status_code=202, dependencies=[operator]
     )
-    async def resume_run(request: Request, run: RunName, body: d.Reason | None = None) -> Response:
+    async def resume_run(
+        request: Request, run: RunName, body: bodies.Reason | None = None
+    ) -> Response:
         """Let a paused run go on."""
         await site.office.ask(lambda desk: _check_resumable(desk, run))
         return await _asked(request, run, CommandKind.RESUME, _reason(body))
@@ -277,7 +285,9 @@ def _asking(router: APIRouter, site: Site) -> None:
     @router.post(
         "/runs/{run}:kill", response_model=d.RunSummary, status_code=202, dependencies=[operator]
     )
-    async def kill_run(request: Request, run: RunName, body: d.Reason | None = None) -> Response:
+    async def kill_run(
+        request: Request, run: RunName, body: bodies.Reason | None = None
+    ) -> Response:
         """Stop a run, and everything that its tasks have started."""
         return await _asked(request, run, CommandKind.CANCEL, _reason(body))
 
@@ -285,10 +295,10 @@ def _asking(router: APIRouter, site: Site) -> None:
         "/runs/{run}:requeue", response_model=d.RunSummary, status_code=202, dependencies=[operator]
     )
     async def requeue_run(
-        request: Request, run: RunName, body: d.RunRequeue | None = None
+        request: Request, run: RunName, body: bodies.RunRequeue | None = None
     ) -> Response:
         """Run tasks again that did not succeed, or with `force` any of them and all behind."""
-        wish = body or d.RunRequeue()
+        wish = body or bodies.RunRequeue()
         wanted = await site.office.ask(
             lambda desk: wishes_of(desk, site.skeletons, run, wish.tasks, wish)
         )
@@ -296,7 +306,7 @@ def _asking(router: APIRouter, site: Site) -> None:
         return await _after(request, run)
 
 
-def _reason(body: d.Reason | None) -> str:
+def _reason(body: bodies.Reason | None) -> str:
     return body.reason if body else ""
 
 
@@ -316,8 +326,8 @@ async def _order(site: Site, request: Request, said: dict[str, Any], key: str) -
     )
 
 
-def _invalid(error: WorkflowError) -> d.Validated:
-    return d.Validated(
+def _invalid(error: WorkflowError) -> pictured.Validated:
+    return pictured.Validated(
         valid=False,
         dialect=None,
         workflow=None,

@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from segue.engine.commands import CommandKind
 from segue.model.errors import RefusedError, shorten
 from segue.model.states import FINAL, OUTSIDE, TaskState
+from segue.server import bodies, shapes
 from segue.server import documents as d
-from segue.server import shapes
 from segue.server.answers import Answer, answer
 from segue.server.asking import ask
-from segue.server.auth import operator, viewer
+from segue.server.auth import GuardedRoute, operator, viewer
 from segue.server.desk import Desk
 from segue.server.paths import Part, RunName, TaskName
 from segue.server.queries import TASKS_AT_MOST, next_of_tasks, task_query
@@ -26,7 +26,7 @@ Text = Annotated[str, Query(max_length=1000)]
 
 def routes(site: Site) -> APIRouter:
     """Return the routes of tasks."""
-    router = APIRouter(prefix="/api/v2/runs/{run}", tags=["tasks"])
+    router = APIRouter(prefix="/api/v2/runs/{run}", tags=["tasks"], route_class=GuardedRoute)
     _looking(router, site)
     _asking(router, site)
     return router
@@ -109,7 +109,7 @@ def _asking(router: APIRouter, site: Site) -> None:
 
     @router.post("/tasks/{task}:kill", **accepted)
     async def kill_task(
-        request: Request, run: RunName, task: TaskName, body: d.Reason | None = None
+        request: Request, run: RunName, task: TaskName, body: bodies.Reason | None = None
     ) -> Response:
         """Stop a task, and everything that it has started; nothing is tried again."""
         await _check(run, task, CommandKind.CANCEL)
@@ -118,10 +118,10 @@ def _asking(router: APIRouter, site: Site) -> None:
 
     @router.post("/tasks/{task}:requeue", **accepted)
     async def requeue_task(
-        request: Request, run: RunName, task: TaskName, body: d.TaskRequeue | None = None
+        request: Request, run: RunName, task: TaskName, body: bodies.TaskRequeue | None = None
     ) -> Response:
         """Run a task again that did not succeed, or with `force` any."""
-        wish = body or d.TaskRequeue()
+        wish = body or bodies.TaskRequeue()
         wanted = await site.office.ask(
             lambda desk: wishes_of(desk, site.skeletons, run, [task], wish)
         )
@@ -130,7 +130,7 @@ def _asking(router: APIRouter, site: Site) -> None:
 
     @router.post("/tasks/{task}:hold", **accepted)
     async def hold_task(
-        request: Request, run: RunName, task: TaskName, body: d.Reason | None = None
+        request: Request, run: RunName, task: TaskName, body: bodies.Reason | None = None
     ) -> Response:
         """Keep a task from starting until it is released."""
         await _check(run, task, CommandKind.HOLD)
@@ -138,7 +138,7 @@ def _asking(router: APIRouter, site: Site) -> None:
 
     @router.post("/tasks/{task}:release", **accepted)
     async def release_task(
-        request: Request, run: RunName, task: TaskName, body: d.Reason | None = None
+        request: Request, run: RunName, task: TaskName, body: bodies.Reason | None = None
     ) -> Response:
         """Let a task start that was held."""
         await _check(run, task, CommandKind.RELEASE)
@@ -146,7 +146,7 @@ def _asking(router: APIRouter, site: Site) -> None:
 
     @router.post("/tasks/{task}:markCompleted", **accepted)
     async def mark_task_completed(
-        request: Request, run: RunName, task: TaskName, body: d.GivenReason
+        request: Request, run: RunName, task: TaskName, body: bodies.GivenReason
     ) -> Response:
         """Let a task count as done, though it did not succeed; who waits for it goes on."""
         await _check(run, task, CommandKind.MARK_DONE)

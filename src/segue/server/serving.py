@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import Final
 
@@ -24,8 +26,16 @@ LAST_ANSWERS_S: Final = 5
 IDLE_S: Final = 30
 #: The head of a request may be so large.
 HEADERS_BYTES: Final = 64 * 1024
-#: So many connections are listened to at once; more are told to come back.
+#: So many connections are held at once, and at most half of the files that the process may
+#: open: the engine needs the rest for tasks and the store.
 CONNECTIONS: Final = 2000
+
+
+@cache
+def room_for_connections() -> int:
+    """Return how many connections can be held at once."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if files == resource.RLIM_INFINITY else min(CONNECTIONS, files // 2)
 
 
 class TimelyProtocol(H11Protocol):
@@ -36,9 +46,32 @@ class TimelyProtocol(H11Protocol):
     _check: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to watch a new connection."""
+        """Begin to watch a new connection; without room, one that asks nothing gives way."""
         super().connection_made(transport)
+        if len(self.connections) > room_for_connections():
+            self._make_room()
         self._watch()
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def _sends_still(self) -> bool:
+        return self.cycle is not None and self.cycle.more_body
+
+    def _make_room(self) -> None:
+        others = [
+            each
+            for each in self.connections
+            if isinstance(each, TimelyProtocol) and each is not self
+        ]
+        idle = (each for each in others if each._idle)
+        sending = (each for each in others if each._sends_still)
+        chosen = next(idle, None) or next(sending, self)
+        chosen.transport.abort()
+        # It leaves when the event loop comes round, and is not to be chosen again.
+        self.connections.discard(chosen)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch no more."""
@@ -50,7 +83,7 @@ class TimelyProtocol(H11Protocol):
         self._check = self.loop.call_later(IDLE_S, self._look)
 
     def _look(self) -> None:
-        idle = self.cycle is None or self.cycle.response_complete
+        idle = self._idle
         if idle and self._seen is self.cycle and not self.transport.is_closing():
             self.transport.close()
             return
@@ -79,7 +112,6 @@ class Serving(uvicorn.Server):
                 h11_max_incomplete_event_size=HEADERS_BYTES,
                 timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=LAST_ANSWERS_S,
-                limit_concurrency=CONNECTIONS,
                 backlog=2048,
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segue.model.definition import action_to_json, resources_to_json, task_to_json
+from segue.model.definition import resources_to_json, task_to_json
 from segue.model.errors import Problem, Severity
 from segue.model.location import Place
 from segue.model.run import AttemptRecord, HistoryRecord, RunRecord
@@ -16,6 +16,7 @@ from segue.model.workflow import Argv, Container, ManagedTask, Script
 from segue.model.workflow import Task as WorkflowTask
 from segue.protocols import windows
 from segue.server import documents as d
+from segue.server import picture_documents as pictured
 from segue.server.desk import Desk
 from segue.server.masking import masked, masked_text, masked_words
 
@@ -203,7 +204,7 @@ def action(task: WorkflowTask) -> d.Action:
     does = task.action
     match does:
         case Script():
-            return d.Action(kind="script", text=does.text)
+            return d.Action(kind="script", text=masked_text(does.text))
         case Argv():
             return d.Action(kind="arguments", arguments=masked_words(does.arguments))
         case Container():
@@ -216,8 +217,6 @@ def action(task: WorkflowTask) -> d.Action:
 def definition(task: WorkflowTask) -> dict[str, Any]:
     """Return a task as it is stored, secrets masked."""
     shown: dict[str, Any] = masked(task_to_json(task))
-    if isinstance(task.action, Argv):
-        shown["action"] = action_to_json(Argv(tuple(masked_words(task.action.arguments))))
     return shown
 
 
@@ -237,9 +236,9 @@ def retry(task: WorkflowTask) -> dict[str, Any]:
     }
 
 
-def history_line(record: HistoryRecord, names: Mapping[int, str]) -> d.HistoryLine:
+def history_line(record: HistoryRecord, names: Mapping[int, str]) -> pictured.HistoryLine:
     """Return one line of history; `names` are those of the tasks by position."""
-    return d.HistoryLine(
+    return pictured.HistoryLine(
         number=record.number,
         at=d.moment(record.at) or "",
         kind=record.kind,

@@ -80,7 +80,9 @@ def routes(folder: Path) -> APIRouter:
             return _file(request, files[path], cache)
         wants_page = "text/html" in request.headers.get("accept", "") or path in ("", "index.html")
         if own or not wants_page or path.startswith("assets/"):
-            raise ApiError(404, f"there is nothing at {request.url.path}", hint="/docs lists all")
+            raise ApiError(
+                404, f"there is nothing at {request.scope['path']}", hint="/docs lists all"
+            )
         if document is None:
             return Response(_NOTE, 200, HEADERS, "text/plain; charset=utf-8")
         return _file(request, document, "no-cache")

@@ -28,8 +28,8 @@ from segue.model.states import RunState
 from segue.model.workflow import ManagedTask, Workflow
 from segue.protocols.dialect import Source
 from segue.protocols.windows import RunQuery, RunRow
+from segue.server.bodies import Envelope
 from segue.server.desk import Desk
-from segue.server.documents import Envelope
 from segue.server.problems import ApiError
 from segue.server.settings import Parts, ServerSettings
 from segue.server.shapes import WARNINGS_KEPT, kept_warning
@@ -102,7 +102,7 @@ def _envelope(body: bytes, media_type: str) -> Envelope | None:
         problems = [
             Problem(
                 str(each["type"]),
-                f"{'.'.join(map(str, each['loc']))}: {each['msg']}",
+                ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"]))),
                 pointer="".join(f"/{part}" for part in each["loc"]),
             )
             for each in error.errors()
@@ -211,7 +211,7 @@ def _options(envelope: Envelope, parts: Parts, workspace: str) -> dict[str, Any]
         )
     config = chosen.pop("config", "")
     if config:
-        if config not in envelope.files:
+        if not isinstance(config, str) or config not in envelope.files:
             raise ApiError(
                 422,
                 f"options: the config {str(config)[:80]!r} is not among the files",
@@ -329,13 +329,25 @@ def take(desk: Desk, order: Order, parts: Parts, settings: ServerSettings) -> Ta
         )
         desk.store.create_run(record, [*workflow.tasks, *workflow.barriers], created)
     except BaseException:
-        # Two servers may have been given the same key in the same moment.
-        again = stored_before(desk, order)
+        again = _stored_after_all(desk, order, run)
         if again is not None:
             return again
         shutil.rmtree(workspace, ignore_errors=True)
         raise
     return Taken(record, len(workflow.tasks), again=False)
+
+
+def _stored_after_all(desk: Desk, order: Order, run: str) -> Taken | None:
+    """Return the run that is there although storing it has failed; None: it is not there.
+
+    Two servers may have been given the same key in the same moment, or the store has done
+    it and its answer was lost: then the run needs its folder. Where the store cannot say,
+    the folder stays.
+    """
+    if order.key:
+        return stored_before(desk, order)
+    row = desk.windows.run(run)
+    return Taken(row.record, sum(row.record.counts.values()), again=False) if row else None
 
 
 def check_wanted_pools(workflow: Workflow, order: Order, settings: ServerSettings) -> None:
