@@ -1,6 +1,6 @@
 """Debian's Chromium, for the tests of the page. It is a program, and nothing is left running.
 
-    python tests/services/browser.py up|down|status|install
+python tests/services/browser.py up|down|status|install
 """
 
 import shutil
