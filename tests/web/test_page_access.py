@@ -41,11 +41,26 @@ def test_a_wrong_token_is_asked_for_again_and_a_right_one_opens(open_page, serve
     page.watch.expected = ["401"]
 
     sign_in(page, "wrong")
-    expect(page.get_by_role("dialog", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Sign in")).to_contain_text("does not know the token")
     sign_in(page, server.tokens["operator"])
 
     expect(page.get_by_role("link", name="guarded", exact=True)).to_be_visible()
     expect(page.get_by_text("(operator)")).to_be_visible()
+
+
+def test_a_token_is_typed_at_once_and_asked_for_again_on_request(open_page, server):
+    page = open_page("/")
+    page.watch.expected = ["401"]
+    dialog = page.get_by_role("dialog", name="Sign in")
+    expect(dialog.get_by_label("Token")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Sign in").click()
+
+    page.keyboard.type(server.tokens["viewer"])
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("link", name="guarded")).to_be_visible()
 
 
 def test_a_viewer_sees_why_nothing_can_be_changed(open_page, server):

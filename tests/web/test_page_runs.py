@@ -153,6 +153,19 @@ def test_nothing_is_killed_by_a_dialog_that_is_left(open_page, server):
     assert server.state(run) == "running"
 
 
+def test_what_cannot_be_taken_back_begins_at_the_way_out(open_page, server):
+    run = server.submit({"tag": "kept", "tasks": {"a": {"job": shell("sleep 600")}}})
+    page = open_page(f"/runs/{run}")
+    page.get_by_role("button", name="Kill").focus()
+
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("button", name="Leave it")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert server.state(run) == "running"
+
+
 def test_the_keyboard_leads_everywhere(open_page, server, runs):
     page = open_page("/?sort=workflow&name=alpha|beta|gamma")
     expect(rows(page)).to_have_count(3)

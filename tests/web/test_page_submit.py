@@ -3,9 +3,28 @@
 import json
 import re
 
+from browsing import ROOT
 from demo_runs import FAULTY, STUDY
 from page_server import shell, wait_until
 from playwright.sync_api import expect
+
+DATA = ROOT / "tests" / "dialects" / "data"
+LUTE_CONFIG = b"""\
+%YAML 1.3
+---
+title: "A test"
+experiment: "TEST123"
+run: 12
+date: "2026/11/21"
+lute_version: 0.1
+task_timeout: 600
+work_dir: "/tmp"
+...
+---
+Tester:
+  float_var: 0.01
+...
+"""
 
 
 def paste(page, text):
@@ -76,6 +95,42 @@ def test_a_file_can_be_dropped_and_others_go_along(open_page):
     expect(page.get_by_text("lammps-scan is fine: 13 tasks, dialect maestro")).to_be_visible()
     expect(page.get_by_label("Name of the file")).to_have_value("scan.yaml")
     expect(page.locator(".file")).to_contain_text("config.yaml")
+
+
+def test_a_lute_workflow_runs_with_the_configuration_that_came_along(open_page):
+    page = open_page("/submit")
+    paste(page, 'task_name: "Tester"\nslurm_params: ""\nnext: []\n')
+    problems = page.get_by_role("list", name="Problems")
+    expect(problems).to_contain_text("drop its configuration here")
+
+    page.get_by_text("Add files").locator("input").set_input_files(
+        {"name": "lute.yaml", "mimeType": "text/yaml", "buffer": LUTE_CONFIG}
+    )
+
+    expect(page.get_by_text("is fine: 1 task, dialect lute")).to_be_visible()
+    expect(page.get_by_label("Which one configures a LUTE workflow")).to_have_value("lute.yaml")
+
+
+def test_a_fact_that_is_missing_is_asked_for_by_its_field(open_page):
+    page = open_page("/submit")
+
+    paste(page, (DATA / "lute_shift.dag").read_text())
+
+    problems = page.get_by_role("list", name="Problems")
+    expect(problems).to_contain_text("say it with the fact run_type=DARK")
+
+
+def test_a_verdict_comes_by_itself_once_the_server_answers_again(open_page):
+    page = open_page("/submit")
+    page.watch.expected = ["ERR_INTERNET_DISCONNECTED", "Failed to load resource"]
+    expect(page.get_by_label("Dialect")).to_be_visible()
+    page.context.set_offline(True)
+    paste(page, json.dumps({"tag": "patient", "tasks": {"a": {"job": shell("true")}}}))
+    expect(page.get_by_text("The server does not answer.")).to_be_visible()
+
+    page.context.set_offline(False)
+
+    expect(page.get_by_text("patient is fine: 1 task, dialect daggy")).to_be_visible()
 
 
 def test_parameters_and_tags_go_with_the_document(open_page, server):

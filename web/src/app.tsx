@@ -54,7 +54,11 @@ function Frame() {
       <a className="skip" href="#content">
         To the content
       </a>
-      <TopBar view={route.view} onHelp={() => setHelp(true)} />
+      <TopBar
+        view={route.view}
+        onHelp={() => setHelp(true)}
+        onSignIn={asked && away ? () => setAway(false) : null}
+      />
       <main id="content" tabIndex={-1}>
         <Suspense fallback={<Loading what="the view" />}>
           <View route={route} />
@@ -85,7 +89,16 @@ function View({ route }: { route: Route }) {
   );
 }
 
-function TopBar({ view, onHelp }: { view: Route["view"]; onHelp: () => void }) {
+function TopBar({
+  view,
+  onHelp,
+  onSignIn,
+}: {
+  view: Route["view"];
+  onHelp: () => void;
+  /** Asks for the token that was not given; null where none is asked for. */
+  onSignIn: (() => void) | null;
+}) {
   const here = (name: string) => (view === name ? "page" : undefined);
   return (
     <header className="top">
@@ -106,6 +119,11 @@ function TopBar({ view, onHelp }: { view: Route["view"]; onHelp: () => void }) {
       </nav>
       <div className="top-end">
         <Person />
+        {onSignIn ? (
+          <button type="button" className="button small" onClick={onSignIn}>
+            Sign in
+          </button>
+        ) : null}
         <ThemeButton />
         <button
           type="button"

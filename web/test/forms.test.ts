@@ -9,7 +9,7 @@ import {
 } from "../src/model/commands";
 import { lineStart, problemLines } from "../src/model/problem-lines";
 import { localToUtc, runsQuery } from "../src/views/runs/runs-query";
-import { EMPTY_DRAFT, newPair, submissionOf } from "../src/views/submit/draft";
+import { EMPTY_DRAFT, likelyConfig, newPair, submissionOf } from "../src/views/submit/draft";
 
 describe("a command", () => {
   it("is quoted where a shell would need it", () => {
@@ -64,6 +64,19 @@ describe("a value that is typed", () => {
 });
 
 describe("a draft", () => {
+  it("says which of its files configures a LUTE workflow, while it is one of them", () => {
+    const files = { "test.yaml": "lute_version: 0.1" };
+    const draft = { ...EMPTY_DRAFT, document: "x", config: "test.yaml" };
+
+    expect(submissionOf({ ...draft, files }).options).toEqual({ config: "test.yaml" });
+    expect(submissionOf(draft).options).toBeUndefined();
+  });
+
+  it("takes the only YAML for the configuration", () => {
+    expect(likelyConfig({ "a.yml": "", "notes.txt": "" })).toBe("a.yml");
+    expect(likelyConfig({ "a.yaml": "", "b.yaml": "" })).toBe("");
+  });
+
   it("is sent without what is empty", () => {
     expect(submissionOf({ ...EMPTY_DRAFT, document: "x" })).toEqual({ document: "x" });
   });

@@ -5,11 +5,21 @@ import {
   parseTime,
   relative,
   sinceStart,
+  stillAhead,
   tickStep,
   ticks,
 } from "../src/model/times";
 
 describe("times", () => {
+  it.each([
+    ["2026-11-21T10:00:30Z", "2026-11-21T10:00:30Z"],
+    ["2026-11-21T10:00:02Z", null],
+    ["2026-11-21T09:59:58Z", null],
+    [null, null],
+  ])("an end at %s is told at ten as %s", (end, told) => {
+    expect(stillAhead(end, Date.parse("2026-11-21T10:00:00Z"))).toBe(told);
+  });
+
   it.each([
     [0, "now"],
     [12, "12 s ago"],

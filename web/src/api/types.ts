@@ -293,6 +293,7 @@ export interface Submission {
   parameters?: Record<string, Json>;
   facts?: Record<string, Json>;
   files?: Record<string, string>;
+  options?: { config?: string };
   pool?: string;
   limit?: number;
   priority?: number;

@@ -130,6 +130,7 @@ function Confirmation({
             <span>Reason{deed.reason === "required" ? "" : " (optional)"}</span>
             <input
               name="reason"
+              data-first={deed.danger ? undefined : true}
               value={reason}
               required={deed.reason === "required"}
               placeholder="stands in the history"
@@ -139,11 +140,18 @@ function Confirmation({
         ) : null}
         {error ? <Fault error={error} /> : null}
         <footer>
-          <button type="button" className="button" onClick={onClose}>
+          {/* Enter that is held a moment too long must not kill a run. */}
+          <button
+            type="button"
+            className="button"
+            data-first={deed.danger || undefined}
+            onClick={onClose}
+          >
             Leave it
           </button>
           <button
             type="submit"
+            data-first={deed.danger ? undefined : true}
             className={deed.danger ? "button danger" : "button main"}
             disabled={busy || (deed.reason === "required" && reason.trim() === "")}
           >

@@ -1,7 +1,8 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 import { Mark } from "./icons";
 
-/** A window above the page; Esc and a click beside it close it. */
+/** A window above the page; Esc and a click beside it close it. The keyboard begins at what has
+ * `data-first`; without one it would begin at the close button, where Enter undoes the opening. */
 export function Dialog({
   title,
   onClose,
@@ -18,6 +19,7 @@ export function Dialog({
   useEffect(() => {
     const element = box.current;
     element?.showModal();
+    element?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => element?.close();
   }, []);
   return (

@@ -1,11 +1,13 @@
 import { useState } from "react";
-import { signIn } from "../api/session";
+import { signIn, token } from "../api/session";
 import { Dialog } from "./dialog";
 
 /** Asks for the token that the server wants. */
 export function SignIn({ onClose }: { onClose: () => void }) {
   const [secret, setSecret] = useState("");
   const [remember, setRemember] = useState(false);
+  // Where one was given, and it is asked again, that one was refused.
+  const refused = token() !== null;
   return (
     <Dialog title="Sign in" onClose={onClose}>
       <form
@@ -18,11 +20,17 @@ export function SignIn({ onClose }: { onClose: () => void }) {
           This server asks for a token. Whoever runs it makes one with{" "}
           <code>segue token create</code>.
         </p>
+        {refused ? (
+          <p className="dialog-text refused" role="alert">
+            The server does not know the token that was given.
+          </p>
+        ) : null}
         <label className="field">
           <span>Token</span>
           <input
             type="password"
             name="token"
+            data-first
             autoComplete="current-password"
             required
             value={secret}

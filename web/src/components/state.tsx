@@ -86,7 +86,9 @@ export function StateToggles<State extends RunState | TaskState>({
         >
           <StateIcon state={state} />
           {state}
-          <span className="count">{(counts?.[state] ?? 0).toLocaleString("en")}</span>
+          {counts ? (
+            <span className="count">{(counts[state] ?? 0).toLocaleString("en")}</span>
+          ) : null}
         </button>
       ))}
     </fieldset>

@@ -5,6 +5,7 @@ import type { ApiError } from "../api/client";
 import { type Pages, withFreshStart, withPage } from "../model/pages";
 import { useErrand } from "./use-errand";
 import { asApiError } from "./use-resource";
+import { useRetry } from "./use-retry";
 
 export interface PageOf<Row, Extra> extends Pages<Row> {
   extra: Extra;
@@ -81,6 +82,9 @@ export function usePages<Row, Extra>(
       .finally(() => setLoadingMore(false));
   }, [size]);
 
+  const reload = useCallback(() => setAsked((count) => count + 1), []);
+  useRetry(error, reload);
+
   // While another filter's rows are fetched the old ones stay: a list that blinks cannot be read.
   return {
     rows: held?.rows ?? [],
@@ -90,7 +94,7 @@ export function usePages<Row, Extra>(
     loadingMore,
     error,
     more,
-    reload: useCallback(() => setAsked((count) => count + 1), []),
+    reload,
     change: useCallback(
       (change: (pages: Pages<Row>) => Pages<Row>) =>
         setHeld((now) => (now ? { ...now, ...change(now) } : now)),

@@ -3,6 +3,7 @@
 import { useCallback, useState } from "react";
 import { ApiError } from "../api/client";
 import { useErrand } from "./use-errand";
+import { useRetry } from "./use-retry";
 
 export interface Resource<Value> {
   value: Value | null;
@@ -44,11 +45,13 @@ export function useResource<Value>(
   });
 
   const current = held?.key === key ? held : null;
+  const reload = useCallback(() => setAsked((count) => count + 1), []);
+  useRetry(current?.error ?? null, reload);
   return {
     value: current?.value ?? null,
     error: current?.error ?? null,
     loading: key !== null && current === null,
-    reload: useCallback(() => setAsked((count) => count + 1), []),
+    reload,
     replace: useCallback(
       (value: Value) => key !== null && setHeld({ key, value, error: null }),
       [key],

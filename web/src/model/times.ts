@@ -11,6 +11,13 @@ export function parseTime(text: string | null | undefined): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
+/** `text` if that time is ahead of `now` by more than `least` seconds. An end that should have
+ * been already, or is now, is no estimate any more. */
+export function stillAhead(text: string | null | undefined, now: number, least = 5): string | null {
+  const at = parseTime(text);
+  return text && at !== null && at > now + least * 1000 ? text : null;
+}
+
 /** "now", "12 s ago", "3 min ago", "in 5 min", "2 days ago". */
 export function relative(time: number, now: number): string {
   const seconds = Math.round((now - time) / 1000);

@@ -10,6 +10,7 @@ import { StateIcon } from "../../components/icons";
 import { Exact } from "../../components/time";
 import type { RunFeed } from "../../hooks/use-live";
 import { asApiError } from "../../hooks/use-resource";
+import { useRetry } from "../../hooks/use-retry";
 import { joined, MOST_LINES } from "../../model/history";
 import { Link } from "../../router/navigation";
 import { taskPath } from "../../router/route";
@@ -41,6 +42,8 @@ export function HistoryTab({ run, feed }: { run: Run; feed: RunFeed }) {
     void load({ newest: true, limit: PAGE }, abort.signal);
     return () => abort.abort();
   }, [load]);
+
+  useRetry(error, () => void load({ newest: true, limit: PAGE }));
 
   const { subscribe } = feed;
   useEffect(() => {

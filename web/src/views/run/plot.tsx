@@ -12,6 +12,7 @@ export function Plot({
   from,
   to,
   top,
+  whole,
   bins,
   words,
   legend,
@@ -22,6 +23,8 @@ export function Plot({
   to: number;
   /** The value at the upper edge. */
   top: number;
+  /** Of things that are counted there is no half: no line then in the middle of an odd number. */
+  whole?: boolean;
   bins: number;
   /** The values of a bin in words. */
   words: (bin: number) => string;
@@ -33,6 +36,7 @@ export function Plot({
   const span = Math.max(1, to - from);
   const time = share === null ? to : from + share * span;
   const wanted = 6;
+  const halved = !whole || Number.isInteger(top / 2);
   const step = tickStep(span / 1000, wanted);
   return (
     <figure className="plot">
@@ -43,7 +47,9 @@ export function Plot({
       <div className="plot-field">
         <div className="plot-values" aria-hidden="true">
           <span>{top.toLocaleString("en", { maximumFractionDigits: 2 })}</span>
-          <span>{(top / 2).toLocaleString("en", { maximumFractionDigits: 2 })}</span>
+          <span>
+            {halved ? (top / 2).toLocaleString("en", { maximumFractionDigits: 2 }) : null}
+          </span>
           <span>0</span>
         </div>
         <div
@@ -61,7 +67,7 @@ export function Plot({
             role="img"
             aria-label={`${title}; at the end: ${words(bins - 1)}`}
           >
-            {[0, 0.5].map((line) => (
+            {(halved ? [0, 0.5] : [0]).map((line) => (
               <line
                 key={line}
                 x1="0"

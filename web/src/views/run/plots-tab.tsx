@@ -5,9 +5,10 @@ import type { Progress, Run } from "../../api/types";
 import { Empty, Fault, Loading } from "../../components/faults";
 import { StateIcon } from "../../components/icons";
 import { Ago } from "../../components/time";
+import { useNow } from "../../hooks/use-clock";
 import { useResource } from "../../hooks/use-resource";
 import { linePath, niceTop, STACK_STATES, smoothed, stackedLayers } from "../../model/stack";
-import { parseTime } from "../../model/times";
+import { parseTime, stillAhead } from "../../model/times";
 import { PLOT_HEIGHT, PLOT_WIDTH, Plot } from "./plot";
 
 const BINS = 160;
@@ -33,6 +34,9 @@ export function PlotsTab({ run, tick }: { run: Run; tick: number }) {
   );
 }
 
+const perSecond = (rate: number): string =>
+  rate.toLocaleString("en", { maximumFractionDigits: rate < 100 ? 2 : 0 });
+
 interface Part {
   progress: Progress;
   from: number;
@@ -55,6 +59,7 @@ function States({ progress, from, to }: Part) {
       from={from}
       to={to}
       top={total}
+      whole
       bins={bins}
       words={(bin) =>
         states
@@ -80,7 +85,8 @@ function Rates({ progress, from, to }: Part) {
   const ended = smoothed(progress.ended, SMOOTH_BINS).map((count) => count / seconds);
   const failed = smoothed(progress.failed, SMOOTH_BINS).map((count) => count / seconds);
   const top = niceTop(Math.max(...ended, 0));
-  const rate = (values: number[], bin: number) => (values[bin] ?? 0).toFixed(2);
+  const rate = (values: number[], bin: number) => perSecond(values[bin] ?? 0);
+  const estimate = stillAhead(progress.estimatedEndAt, useNow());
   return (
     <Plot
       title="Ends per second"
@@ -98,11 +104,11 @@ function Rates({ progress, from, to }: Part) {
             <span className="swatch fill-failed" /> failed
           </li>
           <li>
-            now <strong>{progress.ratePerSecond.toFixed(2)}</strong> per second
+            now <strong>{perSecond(progress.ratePerSecond)}</strong> per second
           </li>
-          {progress.estimatedEndAt ? (
+          {estimate ? (
             <li>
-              likely end <Ago time={progress.estimatedEndAt} />
+              likely end <Ago time={estimate} />
             </li>
           ) : null}
         </>

@@ -1,6 +1,6 @@
 // One run: its head, and its tabs; a task opens beside them.
 
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { fetchRun } from "../../api/endpoints";
 import type { Run } from "../../api/types";
 import { Empty, Fault, Loading } from "../../components/faults";
@@ -117,8 +117,17 @@ function TabBody({
 }
 
 function Tabs({ id, current }: { id: string; current: RunTab }) {
+  const tabs = useRef<HTMLElement>(null);
+  // On a phone the last ones are out of sight, which the one in use must not be.
+  useEffect(() => {
+    const bar = tabs.current;
+    const tab = bar?.querySelector<HTMLElement>(`[href="${CSS.escape(runPath(id, current))}"]`);
+    if (!bar || !tab) return;
+    const middle = tab.offsetLeft - bar.offsetLeft + tab.offsetWidth / 2;
+    bar.scrollLeft = middle - bar.clientWidth / 2;
+  }, [id, current]);
   return (
-    <nav className="tabs" aria-label="Views of the run">
+    <nav className="tabs" aria-label="Views of the run" ref={tabs}>
       {RUN_TABS.map((name) => (
         <Link
           key={name}

@@ -8,6 +8,9 @@ import { Link } from "../../router/navigation";
 import { runPath } from "../../router/route";
 import { RunButtons } from "../run/run-buttons";
 
+/** A line of a list is no place for twenty of them. */
+const TAGS_OF_A_LINE = 5;
+
 /** One line a run; on a phone one card a run. */
 export function RunsTable({
   runs,
@@ -72,7 +75,7 @@ function Row({
           {run.workflow}
         </Link>
         <span className="id">{run.id}</span>
-        <Tags run={run} />
+        <Tags run={run} most={TAGS_OF_A_LINE} />
       </td>
       <td className="cell-progress">
         <StateBar counts={run.counts} />
@@ -101,19 +104,30 @@ export function noteOf(run: RunSummary): string | undefined {
   return undefined;
 }
 
-/** The run's tags; the one that only repeats its name is left out. */
-export function Tags({ run }: { run: RunSummary }) {
+/** The run's tags, at most `most`; the one that only repeats its name is left out. */
+export function Tags({ run, most = Number.POSITIVE_INFINITY }: { run: RunSummary; most?: number }) {
   const entries = Object.entries(run.tags).filter(
     ([key, value]) => !(key === "name" && value === run.workflow),
   );
   if (entries.length === 0) return null;
+  // "1 more" takes as much room as the one.
+  const shown = entries.length <= most + 1 ? entries : entries.slice(0, most);
+  const others = entries.slice(shown.length);
   return (
     <span className="tags">
-      {entries.map(([key, value]) => (
+      {shown.map(([key, value]) => (
         <span key={key} className="tag" title={`${key}=${value}`}>
-          <span className="muted">{key}</span> {value}
+          <span className="muted">{key}</span> <span className="tag-value">{value}</span>
         </span>
       ))}
+      {others.length > 0 ? (
+        <span
+          className="tag muted"
+          title={others.map(([key, value]) => `${key}=${value}`).join("\n")}
+        >
+          {others.length} more
+        </span>
+      ) : null}
     </span>
   );
 }

@@ -21,6 +21,8 @@ export interface Draft {
   facts: Pair[];
   tags: Pair[];
   files: Record<string, string>;
+  /** Which of the files configures a LUTE workflow. */
+  config: string;
 }
 
 export const EMPTY_DRAFT: Draft = {
@@ -34,6 +36,7 @@ export const EMPTY_DRAFT: Draft = {
   facts: [],
   tags: [],
   files: {},
+  config: "",
 };
 
 const KEY = "segue.draft";
@@ -81,6 +84,12 @@ export function keepDraft(from: {
   saveDraft({ ...EMPTY_DRAFT, ...from, tags });
 }
 
+/** The file that configures a LUTE workflow, where only one can be meant: the only YAML. */
+export function likelyConfig(files: Record<string, string>): string {
+  const found = Object.keys(files).filter((name) => /\.ya?ml$/i.test(name));
+  return found.length === 1 ? (found[0] ?? "") : "";
+}
+
 /** The draft as the API takes it; what is empty is left out. */
 export function submissionOf(draft: Draft): Submission {
   const named = (pairs: Pair[]) => pairs.filter((pair) => pair.name.trim() !== "");
@@ -100,5 +109,6 @@ export function submissionOf(draft: Draft): Submission {
     ...(named(draft.facts).length > 0 ? { facts: values(draft.facts) } : {}),
     ...(named(draft.tags).length > 0 ? { tags: texts(draft.tags) } : {}),
     ...(Object.keys(draft.files).length > 0 ? { files: draft.files } : {}),
+    ...(draft.config in draft.files ? { options: { config: draft.config } } : {}),
   };
 }

@@ -33,7 +33,7 @@ export function Options({
         <label className="field">
           <span>Pool</span>
           <select value={draft.pool} onChange={(event) => change({ pool: event.target.value })}>
-            <option value="">as the document says</option>
+            <option value="">the document’s</option>
             {pools.map((pool) => (
               <option key={pool.name} disabled={pool.problem !== null}>
                 {pool.name}
@@ -78,7 +78,7 @@ export function Options({
               small
               onClick={() => {
                 const { [name]: _, ...files } = draft.files;
-                change({ files });
+                change({ files, config: name === draft.config ? "" : draft.config });
               }}
             />
           </div>
@@ -95,6 +95,20 @@ export function Options({
             }}
           />
         </label>
+        {Object.keys(draft.files).length > 0 ? (
+          <label className="field">
+            <span>Which one configures a LUTE workflow</span>
+            <select
+              value={draft.config}
+              onChange={(event) => change({ config: event.target.value })}
+            >
+              <option value="">none</option>
+              {Object.keys(draft.files).map((name) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+        ) : null}
       </fieldset>
       <label className="tick">
         <input

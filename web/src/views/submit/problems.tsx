@@ -1,5 +1,6 @@
 import type { Problem } from "../../api/types";
 import { Mark } from "../../components/icons";
+import { hintOnPage } from "../../model/hints";
 import { ofDocument } from "../../model/problem-lines";
 
 /** All problems of the document, each leading to its line. */
@@ -22,7 +23,7 @@ export function Problems({
           <div>
             <Place problem={problem} path={path} onLine={onLine} />
             <span>{problem.message}</span>
-            {problem.hint ? <p className="muted">{problem.hint}</p> : null}
+            {problem.hint ? <p className="muted">{hintOnPage(problem)}</p> : null}
           </div>
         </li>
       ))}

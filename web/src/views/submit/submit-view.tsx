@@ -12,7 +12,7 @@ import { asApiError, useResource } from "../../hooks/use-resource";
 import { plural } from "../../model/times";
 import { navigate } from "../../router/navigation";
 import { runPath } from "../../router/route";
-import { type Draft, EMPTY_DRAFT, keptDraft, saveDraft, submissionOf } from "./draft";
+import { type Draft, EMPTY_DRAFT, keptDraft, likelyConfig, saveDraft, submissionOf } from "./draft";
 import { Editor, type EditorHandle } from "./editor";
 import { type Purpose, readFiles } from "./files";
 import { Options } from "./options";
@@ -57,6 +57,13 @@ export function SubmitView() {
   if (judged.value) last.current = judged.value;
   const verdict = empty ? null : (judged.value ?? (judged.error ? null : last.current));
   const problems: readonly Problem[] = verdict?.problems ?? judged.error?.problems ?? [];
+
+  // A LUTE workflow runs with a configuration: of one file that came along nobody has to say so.
+  const missed = problems.some((problem) => problem.code === "no_command");
+  const config = missed && draft.config === "" ? likelyConfig(draft.files) : "";
+  useEffect(() => {
+    if (config) setDraft((before) => ({ ...before, config }));
+  }, [config]);
 
   const run = async () => {
     setBusy(true);

@@ -44,6 +44,9 @@ export function Attempts({
   );
 }
 
+/** What may be long. */
+const WIDE: readonly string[] = ["state", "message", "job"];
+
 function Facts({ attempt }: { attempt: Attempt }) {
   const rows: [string, ReactNode][] = [
     [
@@ -80,7 +83,7 @@ function Facts({ attempt }: { attempt: Attempt }) {
       {[...rows, ...also].map(([label, value]) =>
         value === null || value === "" ? null : (
           <Fragment key={label}>
-            <div className={label === "message" || label === "job" ? "wide" : undefined}>
+            <div className={WIDE.includes(label) ? "wide" : undefined}>
               <dt>{label}</dt>
               <dd>{value}</dd>
             </div>

@@ -11,7 +11,7 @@ import { saveBlob } from "../../hooks/save";
 import { useLog } from "../../hooks/use-log";
 import { classesOf, type Piece } from "../../model/ansi";
 import { type LogBlock, openLine } from "../../model/log-text";
-import { bytes } from "../../model/times";
+import { bytes, plural } from "../../model/times";
 import { useQuery } from "../../router/navigation";
 
 const STREAMS: readonly LogStream[] = ["stdout", "stderr", "executor-log"];
@@ -194,7 +194,7 @@ function LogText({
               {view.status}
             </>
           ) : (
-            `${log.lineCount.toLocaleString("en")} lines`
+            plural(log.lineCount, "line")
           )}
         </span>
         {stuck || nothing ? null : (

@@ -131,7 +131,12 @@ export function RequeueDialog({
           <button type="button" className="button" onClick={onClose}>
             Leave it
           </button>
-          <button type="submit" className="button main" disabled={busy || faults.length > 0}>
+          <button
+            type="submit"
+            data-first
+            className="button main"
+            disabled={busy || faults.length > 0}
+          >
             {busy ? "Working …" : "Requeue"}
           </button>
         </footer>

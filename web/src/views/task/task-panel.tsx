@@ -7,6 +7,7 @@ import { Fault, Loading } from "../../components/faults";
 import { Mark } from "../../components/icons";
 import { StateBadge } from "../../components/state";
 import { useResource } from "../../hooks/use-resource";
+import { stepsOnPage } from "../../model/hints";
 import { endInWords } from "../../model/states";
 import { useQuery } from "../../router/navigation";
 import { Attempts } from "./attempts";
@@ -71,15 +72,16 @@ export function TaskPanel({
 function Body({ run, task, onChanged }: { run: Run; task: Task; onChanged: () => void }) {
   const [query, change] = useQuery();
   const attempt = chosenAttempt(task.attemptList, query.get("attempt"));
+  const hints = stepsOnPage(task.why?.hints ?? []);
   return (
     <div className="panel-body">
       <TaskButtons run={run} task={task} onChanged={onChanged} />
       {task.why?.sentence && task.state !== "succeeded" ? (
         <div className={`why why-${task.state}`}>
           <p className="sentence">{task.why.sentence}</p>
-          {task.why.hints.length > 0 ? (
+          {hints.length > 0 ? (
             <ul>
-              {task.why.hints.map((hint) => (
+              {hints.map((hint) => (
                 <li key={hint}>{hint.startsWith("segue ") ? <code>{hint}</code> : hint}</li>
               ))}
             </ul>
