@@ -3,6 +3,7 @@ from engines import World
 from runs import task
 
 from segue.engine.explain import explain
+from segue.model.states import Cause
 
 #: As long as a chain may be, if each link were a call, without Python giving up.
 LINKS = 3000
@@ -48,3 +49,28 @@ def test_an_attempt_that_is_out_is_not_blamed_with_the_cause_of_the_one_before(w
     world.turn()
 
     assert why(world, "b").reasons == ["a: submitting"]
+
+
+def test_a_failure_is_told_with_its_number(world):
+    world.submit(task("a"), task("b"))
+    world.take()
+    world.turn()
+    world.outside.finish(world.key("a"), exit_code=3)
+    world.outside.finish(world.key("b"), cause=Cause.SIGNAL, signal=11)
+    world.turn()
+
+    assert why(world, "a").sentence == "it has failed: exit code 3"
+    assert why(world, "b").sentence == "it has failed: signal 11"
+
+
+def test_a_held_task_says_so(world):
+    world.submit(task("a"))
+    world.take()
+    world.store.put_command("r", "hold", {"tasks": ["a"]}, 0.0)
+    world.scheduler.ring()
+    world.turns()
+
+    said = why(world, "a")
+
+    assert said.sentence.startswith("it is held")
+    assert said.steps == ["segue release r a"]

@@ -112,7 +112,7 @@ def _ended(store: Store, run: RunRecord, stored: StoredNode, attempts: list[Atte
     if state is TaskState.FAILED:
         reasons = [_attempt_line(each) for each in attempts[-_SHOWN:]]
         steps = [f"segue logs {run.id} {shorten(name)}", f"segue retry {run.id} {shorten(name)}"]
-        return f"it has failed: {_cause(cause)}", reasons, steps
+        return f"it has failed: {_how(cause, attempts)}", reasons, steps
     needs = _needs(store, run, stored)
     to_blame = [need for need in needs if need.record.state in FINAL]
     to_blame = [need for need in to_blame if need.record.state is not TaskState.SUCCEEDED] or needs
@@ -184,6 +184,16 @@ def _attempt_line(attempt: AttemptRecord) -> str:
     if attempt.message:
         parts.append(attempt.message)
     return ", ".join(parts)
+
+
+def _how(cause: Cause | None, attempts: list[AttemptRecord]) -> str:
+    """Return the cause with its number: the exit code, or the signal."""
+    number = None
+    if attempts and cause is Cause.EXIT_CODE:
+        number = attempts[-1].exit_code
+    elif attempts and cause is Cause.SIGNAL:
+        number = attempts[-1].signal
+    return _cause(cause) if number is None else f"{_cause(cause)} {number}"
 
 
 def _cause(cause: Cause | None) -> str:
