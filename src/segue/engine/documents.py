@@ -37,6 +37,7 @@ def run_document(store: Store, run: RunRecord, wanted: TaskFilter = ALL_TASKS) -
                 "template": template_of(stored.node),
                 "state": stored.record.state.value,
                 "cause": _text(stored.record.present_cause),
+                "held": stored.record.held,
                 "reused_from": stored.record.reused_from or None,
                 "attempts": attempts.get(stored.position, []),
             }
