@@ -20,6 +20,14 @@ def step(cmd, *depends, **run):
     return {"cmd": cmd, **({"depends": list(depends)} if depends else {}), **run}
 
 
+_MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+"""
+
+
 class Maestro:
     """The program in a folder, with a store there, and everything that it leaves behind."""
 
@@ -32,6 +40,13 @@ class Maestro:
     def __call__(self, *words, code=0, stdin="", **variables):
         """Run `maestro` to its end; `code` is the exit code that it must have, None: any."""
         return self._run(MAESTRO, words, code, stdin, variables)
+
+    def measured(self, *words):
+        """Run `maestro` to its end; the last line of its errors is its peak memory, in KB.
+
+        Asked for by a small process: what it forks begins as large as itself.
+        """
+        return self._run([sys.executable, "-c", _MEASURE, *MAESTRO], words, 0, "", {})
 
     def conductor(self, *words, code=0, **variables):
         """Run `conductor` to its end."""

@@ -172,6 +172,7 @@ def test_after_a_lost_answer_it_can_be_run_again_and_is_one_run(open_page, serve
         route.abort()
 
     page.route(re.compile("/api/v2/runs$"), lose_the_answer, times=1)
+    expect(page.get_by_text("is fine")).to_be_visible()
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_role("alert")).to_contain_text("Run it again")
 

@@ -29,6 +29,8 @@ HEADERS_BYTES: Final = 64 * 1024
 #: So many connections are held at once, and at most half of the files that the process may
 #: open: the engine needs the rest for tasks and the store.
 CONNECTIONS: Final = 2000
+#: So many are taken in at one go, before those that ask nothing can give way.
+BACKLOG: Final = 100
 
 
 @cache
@@ -112,7 +114,7 @@ class Serving(uvicorn.Server):
                 h11_max_incomplete_event_size=HEADERS_BYTES,
                 timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=LAST_ANSWERS_S,
-                backlog=2048,
+                backlog=BACKLOG,
             )
         )
         self._site: Site = app.state.site
