@@ -91,7 +91,8 @@ def test_of_two_servers_on_one_postgresql_one_takes_over_what_the_other_left(
         doors = itertools.cycle(servers)
         runs = [next(doors).submit(document(log, number)) for number in range(RUNS)]
         wait_until(lambda: len(log.read_text().split()) >= 20, "some lines")
-        shared = {second.run(run)["engine"]["processId"] for run in runs if alive(second, run)}
+        driven = [engine for engine in engines(second, runs) if engine and engine["alive"]]
+        shared = {engine["processId"] for engine in driven}
 
         first.kill()
         dead = first.process.pid
@@ -109,11 +110,6 @@ def test_of_two_servers_on_one_postgresql_one_takes_over_what_the_other_left(
         for each in servers:
             each.stop()
         Place(tmp_path / "place", store=tmp_path / "state" / "segue" / "servers").close()
-
-
-def alive(server, run):
-    engine = server.run(run)["engine"]
-    return bool(engine and engine["alive"])
 
 
 def engines(server, runs):

@@ -29,8 +29,9 @@ HEADERS_BYTES: Final = 64 * 1024
 #: So many connections are held at once, and at most half of the files that the process may
 #: open: the engine needs the rest for tasks and the store.
 CONNECTIONS: Final = 2000
-#: So many are taken in at one go, before those that ask nothing can give way.
-BACKLOG: Final = 100
+#: So many are taken in at one go, before those that ask nothing can give way; fewer where the
+#: process may open few files.
+AT_ONE_GO: Final = 100
 
 
 @cache
@@ -114,7 +115,7 @@ class Serving(uvicorn.Server):
                 h11_max_incomplete_event_size=HEADERS_BYTES,
                 timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=LAST_ANSWERS_S,
-                backlog=BACKLOG,
+                backlog=min(AT_ONE_GO, room_for_connections() // 8),
             )
         )
         self._site: Site = app.state.site
