@@ -427,16 +427,17 @@ def test_17_the_calls_of_the_original_page(server, tmp_path):
         ("GET", "/dagrun/99999", 404),
         ("GET", "/dagrun/x", 404),
         ("GET", "/dagrun/-1", 404),
-        ("GET", "/dagrun/0/task/nobody", 404),
-        ("PATCH", "/dagrun/0/state/HAPPY", 400),
-        ("PATCH", "/dagrun/0/state/RUNNING", 409),
-        ("PUT", "/dagrun/0", 405),
+        ("GET", "/dagrun/{run}/task/nobody", 404),
+        ("PATCH", "/dagrun/{run}/state/HAPPY", 400),
+        ("PATCH", "/dagrun/{run}/state/RUNNING", 409),
+        ("PUT", "/dagrun/{run}", 405),
     ],
 )
 def test_17_what_does_not_fit_is_told_clearly(server, method, path, status):
-    server.end(0)
+    run = server.start_dag({"tasks": {"a": {"job": {"command": ["/bin/true"]}}}})
+    server.end(run)
 
-    said = server.ask(method, path, status)
+    said = server.ask(method, path.format(run=run), status)
 
     assert said["detail"]
 
