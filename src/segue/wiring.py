@@ -310,9 +310,9 @@ def state_directory(url: str = "") -> Path:
     """Return the folder for what belongs to a store and is no data: spools and bells."""
     url = url or default_store_url()
     if url.startswith("sqlite://"):
-        from urllib.parse import unquote  # slow to import
+        from segue.store.sqlite import path_of
 
-        path = Path(unquote(url.removeprefix("sqlite://").partition("?")[0])).resolve()
+        path = path_of(url).resolve()
         # Of the file itself, not of one of its names: two names must not make two spools.
         return path.with_name(path.name + ".d")
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")

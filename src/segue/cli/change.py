@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from segue.cli.common import json_option, open_service, print_json, run_argument
-from segue.cli.options import again_options, limit_options
+from segue.cli.options import again_option, limit_options
 from segue.engine.commands import CommandKind
 from segue.model.errors import OutsideError, RefusedError, UserError
 from segue.model.run import RunRecord
@@ -47,7 +47,7 @@ def cancel(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
 @jobs_option
 @force_option
 @click.option("--detach", is_flag=True, help="Run in the background.")
-@again_options
+@again_option
 @click.option(
     "--edited",
     is_flag=True,

@@ -10,7 +10,7 @@ import click
 
 from segue.cli.change import check_tasks, drive, report
 from segue.cli.common import complete_run, json_option, open_service, print_json
-from segue.cli.options import reason_options, yes_options
+from segue.cli.options import reason_option, yes_option
 from segue.engine.commands import CommandKind
 from segue.engine.folders import run_folder
 from segue.model.errors import RefusedError, UserError, shorten
@@ -56,7 +56,7 @@ def release(run: str, tasks: tuple[str, ...], as_json: bool) -> None:
 @click.command(name="mark-done")
 @run_name
 @task_names
-@reason_options
+@reason_option
 @json_option
 def mark_done(run: str, tasks: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Let TASKS of RUN count as done that have not succeeded; who waits for them goes on."""
@@ -86,7 +86,7 @@ def ask(service: Any, record: RunRecord, kind: CommandKind, argument: Mapping[st
 @click.command()
 @click.argument("runs", nargs=-1, required=True, shell_complete=complete_run)
 @click.option("--files", is_flag=True, help="Remove what the tasks printed as well.")
-@yes_options
+@yes_option
 @json_option
 def delete(runs: tuple[str, ...], files: bool, yes: bool, as_json: bool) -> None:
     """Forget RUNS that have ended: their tasks, attempts and history are removed for good.

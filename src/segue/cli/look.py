@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from segue.cli.common import complete_run, json_option, open_service, print_json, run_argument
-from segue.cli.options import history_options, logs_options, runs_options, status_options
+from segue.cli.options import history_option, logs_options, runs_options, status_options
 from segue.model.errors import NotFoundError, shorten
 from segue.model.run import AttemptRecord, RunRecord
 from segue.model.states import FINAL, FINAL_RUN, RunState, TaskState
@@ -249,7 +249,7 @@ def why(run: str, task: str, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@history_options
+@history_option
 @json_option
 def history(run: str, task: str, as_json: bool) -> None:
     """Show what happened in RUN (default: the newest run), in order."""

@@ -84,9 +84,7 @@ class LazyGroup(click.Group):
             return None
         if context.params.get("server") and name not in EVERYWHERE:
             return _remote(context, name)
-        module = import_module(f"segue.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, name.replace("-", "_"))
-        return command
+        return _load(COMMANDS[name][0], name)
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
@@ -140,8 +138,12 @@ def _remote(context: click.Context, name: str) -> click.Command:
 
         context.obj = client_of(context.params["server"])
         context.call_on_close(context.obj.close)
-    module = import_module(f"segue.cli.{REMOTE[name]}")
-    command: click.Command = getattr(module, name.replace("-", "_"))
+    return _load(REMOTE[name], name)
+
+
+def _load(module: str, name: str) -> click.Command:
+    loaded = import_module(f"segue.cli.{module}")
+    command: click.Command = getattr(loaded, name.replace("-", "_"))
     return command
 
 

@@ -61,9 +61,7 @@ logs_options = _all(
         click.option("--stdout", "stream", flag_value="stdout", help="Only standard output."),
     ]
 )
-history_options = _all(
-    [click.option("--task", default="", help="Only what happened to this task.")]
-)
+history_option = click.option("--task", default="", help="Only what happened to this task.")
 graph_options = _all(
     [
         click.option(
@@ -101,14 +99,10 @@ limit_options = _all(
         ),
     ]
 )
-again_options = _all(
-    [
-        click.option(
-            "--again",
-            is_flag=True,
-            help="Run TASKS again though they succeeded, and everything that stands behind them.",
-        )
-    ]
+again_option = click.option(
+    "--again",
+    is_flag=True,
+    help="Run TASKS again though they succeeded, and everything that stands behind them.",
 )
 run_options = _all(
     [
@@ -122,7 +116,5 @@ run_options = _all(
         ),
     ]
 )
-reason_options = _all(
-    [click.option("--reason", required=True, help="Why; it stands in the run's history.")]
-)
-yes_options = _all([click.option("-y", "--yes", is_flag=True, help="Do not ask.")])
+reason_option = click.option("--reason", required=True, help="Why; it stands in the run's history.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from segue.cli.common import json_option, print_json, run_argument
-from segue.cli.options import again_options, limit_options, reason_options, yes_options
+from segue.cli.options import again_option, limit_options, reason_option, yes_option
 from segue.cli.remote_client import Client, run_path, task_path
 from segue.cli.remote_look import is_over
 from segue.model.errors import RefusedError, UserError, shorten
@@ -61,7 +61,7 @@ def _each(
 @click.command()
 @run_argument
 @click.argument("tasks", nargs=-1)
-@again_options
+@again_option
 @json_option
 @click.pass_obj
 def retry(client: Client, run: str, tasks: tuple[str, ...], again: bool, as_json: bool) -> None:
@@ -146,7 +146,7 @@ def release(client: Client, run: str, tasks: tuple[str, ...], as_json: bool) -> 
 @click.command(name="mark-done")
 @run_name
 @task_names
-@reason_options
+@reason_option
 @json_option
 @click.pass_obj
 def mark_done(client: Client, run: str, tasks: tuple[str, ...], reason: str, as_json: bool) -> None:
@@ -160,7 +160,7 @@ def mark_done(client: Client, run: str, tasks: tuple[str, ...], reason: str, as_
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@yes_options
+@yes_option
 @json_option
 @click.pass_obj
 def delete(client: Client, runs: tuple[str, ...], yes: bool, as_json: bool) -> None:

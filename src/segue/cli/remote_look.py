@@ -15,7 +15,7 @@ from segue.cli.common import json_option, print_json, run_argument, source_optio
 from segue.cli.look import RUNS_SHOWN, TASKS_SHOWN, WATCH_S
 from segue.cli.options import (
     graph_options,
-    history_options,
+    history_option,
     logs_options,
     runs_options,
     status_options,
@@ -247,7 +247,7 @@ def why(client: Client, run: str, task: str, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@history_options
+@history_option
 @json_option
 @click.pass_obj
 def history(client: Client, run: str, task: str, as_json: bool) -> None:

@@ -28,9 +28,6 @@ from segue.model.times import duration
 
 #: A run that is waited for is looked at so often, in seconds.
 LOOK_S: Final = 0.3
-_FAILURES_SHOWN: Final = 10
-_TAIL_BYTES: Final = 2000
-_TAIL_LINES: Final = 6
 
 
 def envelope_of(file: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,7 +138,13 @@ def _show_ends(client: Client, run: str, after: int) -> int:
 
 def show_end(client: Client, run: Mapping[str, Any]) -> None:
     """Print how a run ended: verdict, counts, and each failure with its last words."""
-    from segue.cli.show import STATE_STYLES, counts_text
+    from segue.cli.show import (
+        FAILURES_SHOWN,
+        STATE_STYLES,
+        TAIL_BYTES,
+        counts_text,
+        lines_at_end,
+    )
 
     started, ended = moment(run["startedAt"]), moment(run["endedAt"])
     took = f" in {duration(ended - started)}" if started is not None and ended is not None else ""
@@ -151,24 +154,18 @@ def show_end(client: Client, run: Mapping[str, Any]) -> None:
     if not run["counts"].get(TaskState.FAILED.value):
         return
     tasks = f"{run_path(run['id'])}/tasks"
-    for task in client.pages(tasks, "tasks", _FAILURES_SHOWN, state="failed"):
+    for task in client.pages(tasks, "tasks", FAILURES_SHOWN, state="failed"):
         cause = (task["cause"] or "failed").replace("_", " ")
         code = "" if task["exitCode"] is None else f" {task['exitCode']}"
         click.echo(f"  {shorten(task['name'])}: {cause}{code}")
         path = f"{task_path(run['id'], task['name'])}/attempts/latest/stderr"
-        for line in last_lines(client.text(path, tail=_TAIL_BYTES)):
+        for line in lines_at_end(client.text(path, tail=TAIL_BYTES)):
             click.echo(f"    {line}")
-    more = run["counts"][TaskState.FAILED.value] - _FAILURES_SHOWN
+    more = run["counts"][TaskState.FAILED.value] - FAILURES_SHOWN
     if more > 0:
         click.echo(f"  and {more} more: segue status {run['id']}")
     hint = f"look closer: segue logs {run['id']} TASK; run them again: segue retry {run['id']}"
     click.echo(f"  {hint}")
-
-
-def last_lines(text: str) -> list[str]:
-    """Return the last lines of a text as they can be shown."""
-    lines = [line for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
-    return ["".join(sign if sign.isprintable() else "\ufffd" for sign in line) for line in lines]
 
 
 @click.command()

@@ -19,8 +19,8 @@ from segue.protocols.store import Store, TaskFilter
 if TYPE_CHECKING:
     from segue.engine.explain import Explanation
 
-_FAILURES_SHOWN: Final = 10
-_TAIL_BYTES: Final = 2000
+FAILURES_SHOWN: Final = 10
+TAIL_BYTES: Final = 2000
 _TAIL_LINES: Final = 6
 STATE_STYLES: Final = {
     "succeeded": "green", "failed": "red", "running": "cyan", "skipped": "yellow",
@@ -117,7 +117,7 @@ def show_end(store: Store, run: RunRecord) -> None:
 
 
 def _show_failures(store: Store, run: RunRecord) -> None:
-    wanted = TaskFilter(states=(TaskState.FAILED,), limit=_FAILURES_SHOWN)
+    wanted = TaskFilter(states=(TaskState.FAILED,), limit=FAILURES_SHOWN)
     for stored in store.nodes(run.id, wanted):
         attempts = list(store.attempts(run.id, [stored.position]))
         if not attempts:
@@ -127,7 +127,7 @@ def _show_failures(store: Store, run: RunRecord) -> None:
         click.echo(f"  {shorten(stored.node.name)}: {failure(attempts[-1])}")
         for line in last_lines(Path(attempts[-1].folder, "stderr")):
             click.echo(f"    {line}")
-    more = run.counts.get(TaskState.FAILED.value, 0) - _FAILURES_SHOWN
+    more = run.counts.get(TaskState.FAILED.value, 0) - FAILURES_SHOWN
     if more > 0:
         click.echo(f"  and {more} more: segue status {run.id}")
     click.echo(f"  look closer: segue logs {run.id} TASK; run them again: segue retry {run.id}")
@@ -138,10 +138,15 @@ def last_lines(path: Path) -> list[str]:
     try:
         with path.open("rb") as stream:
             stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - _TAIL_BYTES))
+            stream.seek(max(0, stream.tell() - TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
     except OSError:
         return []
+    return lines_at_end(text)
+
+
+def lines_at_end(text: str) -> list[str]:
+    """Return the last lines of a text, as they can be shown."""
     lines = [line for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
     return ["".join(sign if sign.isprintable() else "\ufffd" for sign in line) for line in lines]
 

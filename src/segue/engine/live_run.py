@@ -211,7 +211,8 @@ class LiveRun:
         taken: list[tuple[int, int]] = []
         while heap and len(taken) < at_most:
             entry = heapq.heappop(heap)
-            if self._ready_counts(pool, entry) and entry not in taken:
+            # The same one can be there twice, and then comes twice in a row.
+            if self._ready_counts(pool, entry) and taken[-1:] != [entry]:
                 taken.append(entry)
         for entry in taken:
             heapq.heappush(heap, entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from segue.engine.draft import Draft, is_waiting_for_needs
@@ -98,36 +99,42 @@ def _with_all_behind(draft: Draft, tasks: tuple[int, ...]) -> set[int]:
 
     What is out now would see its needs undone under its feet.
     """
-    found: set[int] = set()
+    out_behind = _leading_outside(draft)
+    free = {task for task in tasks if task not in out_behind}
     for task in tasks:
-        behind = _all_behind(draft, task)
-        out = [each for each in behind if draft.record(each).state in OUTSIDE]
-        if out:
-            names = draft.node(task).name, draft.node(out[0]).name
-            draft.remarks.append(f"{names[0]} does not run again: {names[1]} is out now")
-        else:
-            found |= behind
-    return found
+        if task in out_behind:
+            name, out = draft.node(task).name, draft.node(out_behind[task]).name
+            draft.remarks.append(f"{name} does not run again: {out} is out now")
+    return free | _behind(draft, free, lambda record: True)
 
 
-def _all_behind(draft: Draft, task: int) -> set[int]:
-    found, todo = {task}, [task]
+def _leading_outside(draft: Draft) -> dict[int, int]:
+    """Return the nodes that are out and all before them, each with one that is out."""
+    found = {position: position for position in draft.base.in_flight}
+    todo = list(found)
     while todo:
-        for dependent in draft.dependents(todo.pop()):
-            if dependent not in found:
-                found.add(dependent)
-                todo.append(dependent)
+        after = todo.pop()
+        for need in draft.node(after).needs:
+            before = draft.position(need)
+            if before not in found:
+                found[before] = found[after]
+                todo.append(before)
     return found
 
 
 def skipped_behind(draft: Draft, chosen: set[int]) -> set[int]:
     """Return the skipped nodes behind the chosen ones: they get their chance again."""
+    return _behind(draft, chosen, lambda record: record.state is TaskState.SKIPPED)
+
+
+def _behind(draft: Draft, begun: set[int], leads_on: Callable[[TaskRecord], bool]) -> set[int]:
+    """Return the nodes behind others, near or far, as long as one after the other leads on."""
     found: set[int] = set()
-    todo = list(chosen)
+    todo = list(begun)
     while todo:
         for dependent in draft.dependents(todo.pop()):
-            skipped = draft.record(dependent).state is TaskState.SKIPPED
-            if skipped and dependent not in found and dependent not in chosen:
+            known = dependent in found or dependent in begun
+            if not known and leads_on(draft.record(dependent)):
                 found.add(dependent)
                 todo.append(dependent)
     return found

@@ -263,18 +263,20 @@ def _asking(router: APIRouter, site: Site) -> None:
             site, request, lambda desk: Answer(shapes.summary(desk, desk.run(run)), 202)
         )
 
-    @router.post(
-        "/runs/{run}:pause", response_model=d.RunSummary, status_code=202, dependencies=[operator]
-    )
+    accepted: dict[str, Any] = {
+        "response_model": d.RunSummary,
+        "status_code": 202,
+        "dependencies": [operator],
+    }
+
+    @router.post("/runs/{run}:pause", **accepted)
     async def pause_run(
         request: Request, run: RunName, body: bodies.Reason | None = None
     ) -> Response:
         """Start nothing more of a run; what runs goes on."""
         return await _asked(request, run, CommandKind.PAUSE, _reason(body))
 
-    @router.post(
-        "/runs/{run}:resume", response_model=d.RunSummary, status_code=202, dependencies=[operator]
-    )
+    @router.post("/runs/{run}:resume", **accepted)
     async def resume_run(
         request: Request, run: RunName, body: bodies.Reason | None = None
     ) -> Response:
@@ -282,18 +284,14 @@ def _asking(router: APIRouter, site: Site) -> None:
         await site.office.ask(lambda desk: _check_resumable(desk, run))
         return await _asked(request, run, CommandKind.RESUME, _reason(body))
 
-    @router.post(
-        "/runs/{run}:kill", response_model=d.RunSummary, status_code=202, dependencies=[operator]
-    )
+    @router.post("/runs/{run}:kill", **accepted)
     async def kill_run(
         request: Request, run: RunName, body: bodies.Reason | None = None
     ) -> Response:
         """Stop a run, and everything that its tasks have started."""
         return await _asked(request, run, CommandKind.CANCEL, _reason(body))
 
-    @router.post(
-        "/runs/{run}:requeue", response_model=d.RunSummary, status_code=202, dependencies=[operator]
-    )
+    @router.post("/runs/{run}:requeue", **accepted)
     async def requeue_run(
         request: Request, run: RunName, body: bodies.RunRequeue | None = None
     ) -> Response:

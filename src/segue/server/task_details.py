@@ -78,7 +78,7 @@ def task_document(desk: Desk, site: Site, run: str, name: str) -> d.Task:
         resources=shapes.resources(task),
         why=_why(desk, row.record, stored, skeleton, owned=owned),
         attempt_list=[shapes.attempt(each, now) for each in attempts],
-        generated_by=_generator(row.record, task, at, skeleton),
+        generated_by=task.generated_by or None,
     )
 
 
@@ -162,12 +162,3 @@ def _neighbours(
             )
         )
     return shown
-
-
-def _generator(record: RunRecord, task: Task, at: int, skeleton: Skeleton) -> str | None:
-    """Return the generator that has added the task: those that the file had stand before."""
-    written = record.context.get("task_count")
-    if written is None or at < int(written) or not task.needs:
-        return None
-    maker = skeleton.index.get(task.needs[0])
-    return task.needs[0] if maker in skeleton.generators else None

@@ -10,7 +10,6 @@ needs shared memory, is not used.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +40,7 @@ from segue.protocols.store import (
 from segue.store import rows
 from segue.store.deletion import check_deletable
 from segue.store.file_system import on_network
+from segue.store.sqlite_errors import reported
 
 #: A writer waits so long for another one before it gives up; shorter than a lease lasts,
 #: so that an engine behind a long lock still hears its user.
@@ -55,7 +55,7 @@ NODES_AT_ONCE: Final = 10_000
 
 def open_sqlite(url: str) -> SqliteStore:
     """Return the store that a URL names: ``sqlite:///absolute/path.db?synchronous=full``."""
-    from urllib.parse import parse_qsl, unquote  # slow to import
+    from urllib.parse import parse_qsl  # slow to import
 
     path, _, query = url.removeprefix("sqlite://").partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
@@ -70,7 +70,7 @@ def open_sqlite(url: str) -> SqliteStore:
             f"store {url!r} does not name an absolute path",
             "three slashes begin one: sqlite:///home/me/segue.db",
         )
-    return SqliteStore(Path(unquote(path)), synchronous=synchronous)
+    return SqliteStore(path_of(url), synchronous=synchronous)
 
 
 def path_of(url: str) -> Path:
@@ -464,42 +464,6 @@ def _node_query(run: int, wanted: TaskFilter) -> tuple[str, list[Any]]:
         f" WHERE {' AND '.join(where)} ORDER BY nodes.position LIMIT ?",
         values,
     )
-
-
-@contextmanager
-def reported(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the disk say into an error that a person can act on."""
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise  # the schema refused what we wrote: a bug of ours, with traceback
-    except sqlite3.Error as error:
-        raise StoreError(f"the store {path} failed: {error}", _advice(str(error), path)) from error
-    except OSError as error:
-        raise StoreError(
-            f"the store {path} cannot be made: {error.strerror}",
-            "give a place that you can write to with SEGUE_STORE=sqlite:///path/segue.db",
-        ) from error
-
-
-def _advice(message: str, path: Path) -> str:
-    full = "unable to open" in message and _is_full(path.parent)
-    if full or "full" in message or "I/O error" in message:
-        return "make room on the disk; nothing that was stored is lost"
-    if "locked" in message:
-        return "another process holds it for long; 'segue doctor' shows which engines live"
-    if "not a database" in message:
-        return "the file is something else; give another one with SEGUE_STORE"
-    return "check that the file and its directory can be written: 'segue doctor'"
-
-
-def _is_full(folder: Path) -> bool:
-    """Tell whether the disk has no room: SQLite then only says that it cannot open a file."""
-    try:
-        room = os.statvfs(folder)
-    except OSError:
-        return False
-    return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)
 
 
 @cache

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from segue.store.patterns import Names, searcher
 from segue.store.sql_windows import Row, SqlWindows
-from segue.store.sqlite import BUSY_TIMEOUT_S, open_sqlite, path_of, reported
+from segue.store.sqlite import BUSY_TIMEOUT_S, open_sqlite, path_of
+from segue.store.sqlite_errors import reported
 from segue.store.window_queries import SQLITE
 
 #: What SQLite may keep in memory for one window, in KiB: a page of a large run is read often.
