@@ -442,9 +442,10 @@ def test_a_step_can_be_read_while_it_runs(maestro):
     maestro.launch(maestro.write({"a": step(f"echo early; {gate.script('echo late')}")}))
     gate.wait()
 
-    (printed,) = (maestro.folder / "out" / "a").glob("*.out")
+    # The file bears the number of the process, which the conductor has to hear of first.
+    logs = wait_until(lambda: list((maestro.folder / "out" / "a").glob("*.out")), "it has a log")
 
-    assert printed.read_text() == "early\n"
+    assert [log.read_text() for log in logs] == ["early\n"]
     gate.open()
     assert maestro.wait_until_ended() == "FINISHED"
 

@@ -325,6 +325,28 @@ def test_a_kill_for_memory_is_known_by_slurms_words():
     assert (report.cause, report.signal) == (Cause.OUT_OF_MEMORY, 9)
 
 
+@pytest.mark.parametrize("reason", ["JOB REQUEUE", "NODE FAILURE"])
+def test_what_slurm_stops_for_its_node_is_no_failure_of_the_program(reason):
+    words = f"slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-21T17:02 DUE TO {reason} ***"
+    told = Exit(143, 150.0, told_to_end=True, killed=True)
+
+    assert verdict(asked=True, listed=row("PENDING"), exit=told, last_words=words) == Verdict()
+    for state in ("FAILED", "CANCELLED by 0"):
+        report = end(listed=row(state, number=15), exit=told, last_words=words)
+        assert report.cause is Cause.NODE_FAILURE
+    report = end(listed=row("CANCELLED by 0"), last_words=words)
+    assert report.cause is Cause.NODE_FAILURE
+    launched = row("CANCELLED by 0", number=15)._replace(reason="JobLaunchFailure")
+    assert end(listed=launched).cause is Cause.NODE_FAILURE
+    of_its_own = end(listed=launched._replace(state="FAILED"), exit=Exit(3, 150.0))
+    assert (of_its_own.cause, of_its_own.exit_code) == (Cause.EXIT_CODE, 3)
+    cancelled = end(listed=row("FAILED"), exit=told, last_words=words, cancelled=True)
+    assert cancelled.cause is Cause.CANCELLED
+    by_somebody = "slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-21T17:02 ***"
+    report = end(listed=row("CANCELLED by 0"), exit=told, last_words=by_somebody)
+    assert report.cause is Cause.CANCELLED
+
+
 def test_fewer_processes_than_nodes_are_left_to_the_header():
     header = header_options(["#SBATCH --nodes=2"])
 

@@ -118,6 +118,8 @@ def test_nodes_that_die_cost_attempts_and_no_step(launch, slurm_alone):
     counts = Counter(each.status for each in blocks(launched.out))
     tasks = launch.segue.json("status")["tasks"]
     again = [attempt["cause"] for each in tasks for attempt in each["attempts"][:-1]]
+    bad = [each["attempts"] for each in tasks if each["state"] not in ("succeeded", "skipped")]
+    assert bad == []
     assert (code, counts) == (0, {"COMPLETED": 150})
     assert set(again) == {"node_failure"}
     # Each job has a log of its own, so nothing ran that the run does not know of.

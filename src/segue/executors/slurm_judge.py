@@ -22,6 +22,13 @@ from segue.model.states import Cause
 from segue.protocols.executor import JobKey, RunReport
 
 _MEMORY: Final = re.compile(r"exceeded (job |step )?memory limit|oom.kill|Out Of Memory", re.I)
+#: What the step daemon writes when Slurm itself ends a job for its node's sake. A job that
+#: cannot be launched is requeued whatever it has asked for, and the order to stop its first
+#: life can reach the second, which then looks like any program that somebody has killed.
+_FOR_ITS_NODE: Final = re.compile(r"CANCELLED AT \S+ DUE TO (JOB REQUEUE|NODE FAILURE)")
+
+#: Slurm's reasons that say the same, where its daemon had nowhere to write.
+_OF_ITS_NODE: Final = frozenset({"JobLaunchFailure", "NodeDown"})
 
 
 class Patience(NamedTuple):
@@ -57,7 +64,7 @@ class Facts:
     cancelled
         We have asked for its end.
     last_words
-        The end of its stderr.
+        The end of its stderr, which Slurm's daemons write to as well.
     """
 
     key: JobKey
@@ -94,6 +101,7 @@ class Verdict(NamedTuple):
 
 _WAIT: Final = Verdict()
 _CANCELLED: Final = "the job was cancelled"
+_STOPPED: Final = "Slurm stopped it for the sake of its node"
 
 
 def judge(facts: Facts, now: float, patience: Patience) -> Verdict:
@@ -107,6 +115,12 @@ def judge(facts: Facts, now: float, patience: Patience) -> Verdict:
     if facts.listed:
         return _listed(facts, facts.listed, now, patience)
     return _gone(facts, now, patience)
+
+
+def _stopped_for_its_node(facts: Facts, row: Row) -> bool:
+    if facts.cancelled or (facts.exit and not facts.exit.told_to_end):
+        return False
+    return row.reason in _OF_ITS_NODE or _FOR_ITS_NODE.search(facts.last_words) is not None
 
 
 def _listed(facts: Facts, row: Row, now: float, patience: Patience) -> Verdict:
@@ -152,6 +166,8 @@ def _gone(facts: Facts, now: float, patience: Patience) -> Verdict:
 
 def _ended(facts: Facts, row: Row, meaning: Meaning, now: float, patience: Patience) -> Verdict:
     """Slurm says that it has ended."""
+    if meaning.cause in (None, Cause.CANCELLED) and _stopped_for_its_node(facts, row):
+        return Verdict(_by_slurm(facts, row, Cause.NODE_FAILURE, _STOPPED, now))
     if meaning.cause is not None:
         return Verdict(_by_slurm(facts, row, meaning.cause, meaning.message, now))
     if facts.exit:

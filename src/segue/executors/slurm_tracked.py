@@ -76,8 +76,6 @@ class Tracked:
         self, row: Row | None, asked: bool, accounted: Row | None, asked_accounts: bool
     ) -> Facts:
         """Return all that is known, for the judge."""
-        killed = self.exit.signal is not None if self.exit else bool(row and row.ended_with[1])
-        stderr = f"{self.intent.folder}/stderr"
         return Facts(
             key=self.key,
             job_id=self.job_id,
@@ -93,7 +91,20 @@ class Tracked:
             ending_s=_monotonic_age(self._ending_since),
             told_started=self.told_started,
             cancelled=self.cancelled_at is not None,
-            last_words=batch_files.tail(stderr) if killed and self.intent.folder else "",
+            last_words=self._last_words(row or accounted),
+        )
+
+    def _last_words(self, row: Row | None) -> str:
+        """Return what its daemons may have said of its end; only such ends are looked at."""
+        if self.exit:
+            killed = self.exit.signal is not None or self.exit.told_to_end
+        else:
+            killed = row is not None and (row.ended_with[1] > 0 or "CANCELLED" in row.state)
+        if not killed or not self.intent.folder:
+            return ""
+        # A job with one log for both writes to the first of them.
+        return batch_files.tail(f"{self.intent.folder}/stderr") or batch_files.tail(
+            f"{self.intent.folder}/stdout"
         )
 
     def row_in(self, listing: Listing | None) -> Row | None:
