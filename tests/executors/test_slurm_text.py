@@ -327,7 +327,9 @@ def test_a_kill_for_memory_is_known_by_slurms_words():
 
 @pytest.mark.parametrize("reason", ["JOB REQUEUE", "NODE FAILURE"])
 def test_what_slurm_stops_for_its_node_is_no_failure_of_the_program(reason):
-    words = f"slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-21T17:02 DUE TO {reason} ***"
+    words = (
+        f"slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-21T17:02 DUE TO {reason} ***"
+    )
     told = Exit(143, 150.0, told_to_end=True, killed=True)
 
     assert verdict(asked=True, listed=row("PENDING"), exit=told, last_words=words) == Verdict()

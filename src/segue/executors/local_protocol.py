@@ -19,23 +19,6 @@ REPORTS: Final = frozenset({"submitted", "started", "ended", "returned"})
 LAST: Final = frozenset({"ended", "returned"})
 
 
-def key_of(name: str) -> JobKey:
-    """Return the key whose name this is.
-
-    Raises
-    ------
-    ValueError
-        If it is not the name of a job.
-
-    Examples
-    --------
-    >>> key_of("build-x7k2.3.1")
-    JobKey(run='build-x7k2', task=3, attempt=1)
-    """
-    run, task, attempt = name.rsplit(".", 2)
-    return JobKey(run, int(task), int(attempt))
-
-
 def submit_message(job: Job) -> list[Any]:
     """Return the message that hands the job to the keeper.
 
@@ -114,7 +97,7 @@ def report_of(message: Sequence[Any], keeper: str, node: str) -> RunReport:
     'k1:4711'
     """
     verb, name, at, *rest = message
-    run, task, attempt = key_of(name)
+    run, task, attempt = JobKey.of(name)
     match verb:
         case "submitted":
             return RunReport(run, Submitted(task, attempt, at, keeper))

@@ -56,6 +56,23 @@ class JobKey(NamedTuple):
         """
         return f"{self.run}.{self.task}.{self.attempt}"
 
+    @classmethod
+    def of(cls, name: str) -> JobKey:
+        """Return the key whose name this is.
+
+        Raises
+        ------
+        ValueError
+            If it is not the name of a job.
+
+        Examples
+        --------
+        >>> JobKey.of("build-x7k2.3.1")
+        JobKey(run='build-x7k2', task=3, attempt=1)
+        """
+        run, task, attempt = name.rsplit(".", 2)
+        return cls(run, int(task), int(attempt))
+
 
 class RunReport(NamedTuple):
     """A report and the run that it is about."""
