@@ -52,6 +52,7 @@ docs: setup ## Build the documentation into site/.
 demo: setup ## Run three real workflows, show their state and a graph.
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
+# With the oldest Python that we support: what only that one needs must be in it too.
 lock: ## Write requirements.txt anew from pyproject.toml.
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
