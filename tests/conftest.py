@@ -63,6 +63,14 @@ def postgres_url(postgres_service):
 
 
 @pytest.fixture(scope="session")
+def mpi():
+    """A real MPI: the variables that it wants to have on a test machine."""
+    from mpi import SERVICE
+
+    return _started(SERVICE)
+
+
+@pytest.fixture(scope="session")
 def redis_service():
     """Real Redis servers, with and without RedisJSON: the variables that lead to them."""
     import redis_server

@@ -512,6 +512,21 @@ def test_a_job_over_its_time_limit_has_timed_out(tmp_path):
     assert stdout_of(task) == "told\n"
 
 
+def test_a_job_that_gives_way_to_another_was_preempted(slurm_alone, watcher, tmp_path):
+    whole_node = "--nodelist=n4 --exclusive --mem=0"
+    task = gated(tmp_path, 0, options={"slurm_params": f"--partition=spare {whole_node}"})
+    watcher.submit(task)
+    watcher.first(Started, task.key)
+
+    words = ["sbatch", "--parsable", "--partition=main", *whole_node.split(), "--wrap=true"]
+    subprocess.run([*words, "-o", "/dev/null"], check=True, capture_output=True)
+
+    end = watcher.end(task.key)
+    assert (end.cause, end.message) == (Cause.PREEMPTED, "Slurm gave its nodes to another job")
+    for pid in pids_of(tmp_path, 0):
+        wait_for_death(pid)
+
+
 @pytest.mark.slow
 def test_a_dead_node_is_told_as_node_failure(slurm_alone, watcher, tmp_path):
     task = job(tmp_path, 0, "sleep 1000", options={"slurm_params": "--nodelist=n4"})

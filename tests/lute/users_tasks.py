@@ -33,6 +33,18 @@ class Script(Task[ScriptParameters]):
         return names["result"]
 
 
+class Ranks(Script):
+    """The same as several ranks; `world` is all of them."""
+
+    uses_mpi = True
+
+    def run(self):
+        from mpi4py import MPI
+
+        sys.modules["world"] = MPI.COMM_WORLD
+        return super().run()
+
+
 class CopyParameters(ThirdPartyParameters):
     executable: str = "cat"
     in_file: str = parameter("filled.txt", flag_type="", is_result=True)
@@ -54,6 +66,7 @@ def fail():
 
 MANAGED_TASKS = (
     ManagedTask("Scripter", Script),
+    ManagedTask("Ranker", Ranks),
     ManagedTask("Copier", Copy),
     ManagedTask(
         "Surrounded",

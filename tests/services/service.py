@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 #: Modules beside this one.
-NAMES = ("slurm", "postgres", "redis_server", "browser")
+NAMES = ("slurm", "postgres", "redis_server", "browser", "mpi")
 #: Where services keep their files; one folder each.
 STATE = Path(os.environ.get("SEGUE_TEST_SERVICES") or f"/tmp/segue-services-{os.getuid()}")
 LIMIT_S = 60.0

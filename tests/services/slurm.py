@@ -351,9 +351,12 @@ AccountingStoragePass={MUNGE}
 AccountingStorageEnforce=associations,limits,qos
 AccountingStoreFlags=job_comment
 {nodes}
-PartitionName=DEFAULT Nodes=n[1-4] State=UP DefMemPerCPU={memory}
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+PartitionName=DEFAULT Nodes=n[1-4] State=UP DefMemPerCPU={memory} PreemptMode=OFF
 PartitionName=main Default=YES MaxTime=INFINITE DefaultTime=60
 PartitionName=short MaxTime=10 PriorityTier=10
+PartitionName=spare PriorityTier=0 PreemptMode=CANCEL
 """)
     (CONF.parent / "cgroup.conf").touch()
     accounts = CONF.parent / "slurmdbd.conf"

@@ -122,21 +122,22 @@ class Executor:
         return environment
 
     def _command(self, mpi: bool) -> list[str]:
-        words = [sys.executable, "-u", "-m", "segue.lute.subprocess_task"]
+        words = ["-m", "segue.lute.subprocess_task"]
         words += ["-t", self._managed.task.name(), "-c", self._config.path]
         if self._suffix:
             words += ["--suffix", self._suffix]
         if self._values:
             words += ["--values", json.dumps(self._values)]
         if not mpi:
-            return words
+            return [sys.executable, "-u", *words]
         mpirun = shutil.which("mpirun", path=self._environment.get("PATH"))
         if mpirun is None:
             hint = "load a module that has MPI, or source a script that does"
             raise UserError(f"{self._managed.name} needs MPI, and there is no mpirun", hint)
         # One core is the Executor's own.
         ranks = max(int(self._environment.get("SLURM_NPROCS", "2")) - 1, 1)
-        return [mpirun, "-np", str(ranks), *words]
+        # A rank that fails ends the others, which would wait for it.
+        return [mpirun, "-np", str(ranks), sys.executable, "-u", "-m", "mpi4py.run", *words]
 
     def _start(
         self, command: list[str], environment: dict[str, str], inherited: list[int]

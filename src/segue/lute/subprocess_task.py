@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     channel = connect()
     try:
         task_class = find_task(options.task, os.environ)
-        parameters = _parameters(task_class, options)
         rank = _rank() if task_class.uses_mpi else 0
+        parameters = _parameters(task_class, options, warns=rank == 0)
         if not _may_begin(channel, parameters, rank):
             return FAILED
         result = _run(task_class, parameters, channel)
@@ -65,13 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _parameters(task: type[Task[Any]], options: argparse.Namespace) -> TaskParameters:
+def _parameters(
+    task: type[Task[Any]], options: argparse.Namespace, *, warns: bool
+) -> TaskParameters:
     config = read_file(options.config)
     section = task.name() + options.suffix
     if section not in config.sections:
         section = task.name()
     for warning in (*config.warnings, missing_section(config, section)):
-        if warning is not None:
+        if warning is not None and warns:
             sys.stderr.write(f"{warning}\n")
     model = task.parameters_model
     return read_parameters(model, config, section, os.environ, read_values(options.values))
