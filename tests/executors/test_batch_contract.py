@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from segue.executors.batch_judge import Patience
+from segue.executors.batch_settings import Settings
 from segue.executors.flux import open_flux
 from segue.executors.lsf import open_lsf
-from segue.executors.slurm_judge import Patience
-from segue.executors.slurm_settings import Settings
 from segue.testing.executor_suite import ExecutorSuite
 from segue.testing.false_batch import FLUX, LSF, FalseBatch
 

@@ -9,10 +9,10 @@ from batches import QUICK
 from places import gated, job, open_gate
 
 from segue.executors import flux_text, lsf_text
+from segue.executors.batch_request import OptionError
+from segue.executors.batch_states import STATES
 from segue.executors.flux import open_flux
 from segue.executors.lsf import open_lsf
-from segue.executors.slurm_options import OptionError
-from segue.executors.slurm_states import STATES
 from segue.model.errors import ExecutorError
 from segue.model.events import Ended
 from segue.model.states import Cause

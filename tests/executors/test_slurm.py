@@ -522,7 +522,7 @@ def test_a_job_that_gives_way_to_another_was_preempted(slurm_alone, watcher, tmp
     subprocess.run([*words, "-o", "/dev/null"], check=True, capture_output=True)
 
     end = watcher.end(task.key)
-    assert (end.cause, end.message) == (Cause.PREEMPTED, "Slurm gave its nodes to another job")
+    assert (end.cause, end.message) == (Cause.PREEMPTED, "its nodes were given to another job")
     for pid in pids_of(tmp_path, 0):
         wait_for_death(pid)
 

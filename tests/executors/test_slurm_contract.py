@@ -3,7 +3,7 @@
 import pytest
 from batches import opened
 
-from segue.executors.slurm_judge import Patience
+from segue.executors.batch_judge import Patience
 from segue.testing.executor_suite import ExecutorSuite
 from segue.testing.false_slurm import FalseSlurm
 

@@ -96,7 +96,7 @@ def test_a_state_that_nobody_knows_is_told_once(watcher, cluster, tmp_path, capl
     task = running(watcher, tmp_path)
     cluster.switch_on(f"state.{job_id(watcher, task)}", "ON_HOLIDAY")
 
-    with caplog.at_level(logging.WARNING, "segue.slurm"):
+    with caplog.at_level(logging.WARNING, "segue.batch"):
         for _ in range(3):
             ask_now(watcher)
 

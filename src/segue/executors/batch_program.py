@@ -7,12 +7,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from segue.executors.batch_answers import Listing, Refusal, Submission
 from segue.executors.batch_command import Answer, NoAnswerError, run
+from segue.executors.batch_request import OptionError, Request
 from segue.executors.batch_wrapper import Surroundings
-from segue.executors.slurm_commands import Submission
-from segue.executors.slurm_options import OptionError
-from segue.executors.slurm_request import Request
-from segue.executors.slurm_text import Listing, Refusal
 from segue.model.errors import ExecutorError
 from segue.model.workflow import Script
 from segue.protocols.executor import Job

@@ -1,21 +1,18 @@
 """What the executor of batch jobs asks of one batch system: its programs, and how it is spoken to.
 
-`segue.executors.slurm` keeps the books for all of them. What they answer is told in the
-words of Slurm's states (`slurm_states`), which the other systems are translated into.
+`segue.executors.batch_executor` keeps the books for all of them. What they answer is told in the
+words of Slurm's states (`batch_states`), which the other systems are translated into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from segue.executors.batch_answers import Listing, Submission
+from segue.executors.batch_request import Request
 from segue.executors.batch_wrapper import Surroundings
-from segue.executors.slurm_request import Request
-from segue.executors.slurm_text import Listing
 from segue.protocols.executor import Job
-
-if TYPE_CHECKING:
-    from segue.executors.slurm_commands import Submission
 
 
 class BatchSystem(Protocol):

@@ -1,6 +1,6 @@
 """The Flux executor: jobs through the `flux` command, watched by `flux jobs`. Acts.
 
-No Python bindings are needed. The books are kept as Slurm's are (`segue.executors.slurm`);
+No Python bindings are needed. The books are kept by `segue.executors.batch_executor`;
 the text of commands and answers is in `flux_text`.
 """
 
@@ -10,26 +10,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from segue.executors import flux_text
+from segue.executors.batch_answers import Listing, Submission
+from segue.executors.batch_executor import BatchExecutor
 from segue.executors.batch_program import Programs, plain_surroundings, request_of_words
+from segue.executors.batch_request import Request
+from segue.executors.batch_settings import Settings
 from segue.executors.batch_wrapper import Surroundings
-from segue.executors.slurm import SlurmExecutor
-from segue.executors.slurm_commands import Submission
-from segue.executors.slurm_request import Request
-from segue.executors.slurm_settings import Settings
-from segue.executors.slurm_text import Listing
 from segue.model.errors import ExecutorError
 from segue.protocols.executor import Job
 
 
-def open_flux(state_dir: Path, *, settings: Settings | None = None) -> FluxExecutor:
+def open_flux(state_dir: Path, *, settings: Settings | None = None) -> BatchExecutor:
     """Return a Flux executor that keeps its journals under `state_dir`."""
-    return FluxExecutor(state_dir, FluxPrograms(), settings or Settings(arrays=False))
-
-
-class FluxExecutor(SlurmExecutor):
-    """Runs jobs in a Flux instance: the one that `FLUX_URI` names, or the system's."""
-
-    name = "flux"
+    return BatchExecutor("flux", state_dir, FluxPrograms(), settings or Settings(arrays=False))
 
 
 class FluxPrograms(Programs):

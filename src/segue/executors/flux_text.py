@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from segue.executors.batch_answers import Listing, Row
 from segue.executors.batch_program import header_words
-from segue.executors.slurm_options import OptionError
-from segue.executors.slurm_request import Request, comment_of
-from segue.executors.slurm_text import Listing, Row
+from segue.executors.batch_request import OptionError, Request
+from segue.executors.slurm_request import comment_of
 from segue.model.workflow import Resources
 from segue.protocols.executor import Job
 

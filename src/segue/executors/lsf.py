@@ -1,6 +1,6 @@
 """The LSF executor: jobs through bsub, watched by bjobs and records of their own. Acts.
 
-The books are kept as Slurm's are (`segue.executors.slurm`); the text of commands and
+The books are kept by `segue.executors.batch_executor`; the text of commands and
 answers is in `lsf_text`.
 """
 
@@ -11,26 +11,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from segue.executors import lsf_text
+from segue.executors.batch_answers import Listing, Submission
+from segue.executors.batch_executor import BatchExecutor
 from segue.executors.batch_program import Programs, plain_surroundings, request_of_words
+from segue.executors.batch_request import Request
+from segue.executors.batch_settings import Settings
 from segue.executors.batch_wrapper import Surroundings
-from segue.executors.slurm import SlurmExecutor
-from segue.executors.slurm_commands import Submission
-from segue.executors.slurm_request import Request
-from segue.executors.slurm_settings import Settings
-from segue.executors.slurm_text import Listing
 from segue.model.errors import ExecutorError
 from segue.protocols.executor import Job
 
 
-def open_lsf(state_dir: Path, *, settings: Settings | None = None) -> LsfExecutor:
+def open_lsf(state_dir: Path, *, settings: Settings | None = None) -> BatchExecutor:
     """Return an LSF executor that keeps its journals under `state_dir`."""
-    return LsfExecutor(state_dir, LsfPrograms(), settings or Settings(arrays=False))
-
-
-class LsfExecutor(SlurmExecutor):
-    """Runs jobs under IBM Spectrum LSF."""
-
-    name = "lsf"
+    return BatchExecutor("lsf", state_dir, LsfPrograms(), settings or Settings(arrays=False))
 
 
 class LsfPrograms(Programs):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from segue.executors import slurm_site, slurm_text
+from segue.executors.batch_answers import Listing, Refusal, Row, Submission
 from segue.executors.batch_command import Answer, NoAnswerError, run
+from segue.executors.batch_request import Request
 from segue.executors.batch_wrapper import Surroundings
-from segue.executors.slurm_request import SURROUNDINGS, Request, request_of, single_command
-from segue.executors.slurm_text import Listing, Refusal
+from segue.executors.slurm_request import SURROUNDINGS, request_of, single_command
 from segue.model.errors import ExecutorError
 from segue.protocols.executor import Job
 
@@ -28,14 +29,6 @@ _SBATCH_VARIABLES: Final = frozenset(
 #: about the job that we may run in ourselves, and a job submitted with them would take
 #: them for its own.
 _OF_THE_CLUSTER: Final = frozenset({"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"})
-
-
-class Submission(NamedTuple):
-    """What became of a submission: an id, or why there is none and Slurm's words."""
-
-    job_id: str = ""
-    refusal: Refusal | None = None
-    message: str = ""
 
 
 def missing_program() -> str:
@@ -137,7 +130,7 @@ class SlurmCommands:
         """
         if shutil.which("sacct") is None:
             return None
-        rows: dict[str, slurm_text.Row] = {}
+        rows: dict[str, Row] = {}
         unreadable: tuple[str, ...] = ()
         for ids in _parts(job_ids):
             answer = self._ask(slurm_text.sacct_command(ids))

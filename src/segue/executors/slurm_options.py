@@ -13,6 +13,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from segue.executors.batch_request import OptionError
+
 #: Long options without a value, and those whose value is optional (only after ``=``).
 #: Source: sbatch --help of Slurm 22.05 and the manual of 24.11.
 _FLAGS: Final = frozenset(
@@ -73,10 +75,6 @@ OWNED: Final = {
 TAKEN: Final = ("comment", "error", "job-name", "output")
 
 _PATTERN: Final = re.compile(r"%(\d*)([a-zA-Z%])")
-
-
-class OptionError(Exception):
-    """An option cannot be given; the message says which and what to do."""
 
 
 class Option(NamedTuple):

@@ -10,15 +10,14 @@ run it again.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from segue.executors.batch_request import OptionError, Request
 from segue.executors.batch_wrapper import Surroundings
 from segue.executors.slurm_options import (
     TAKEN,
     Option,
-    OptionError,
     check_owned,
     escaped,
     header_lines,
@@ -52,48 +51,6 @@ _ARRAY_VARIABLES: Final = (
     "SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_MAX "
     "SLURM_ARRAY_TASK_MIN SLURM_ARRAY_TASK_STEP"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A job and what sbatch is asked for it.
-
-    Attributes
-    ----------
-    header
-        ``#SBATCH`` lines of its script.
-    arguments
-        Further options on the command line, without those that are ours.
-    name
-        How the job is called in the queue; empty: as the header says.
-    comment
-        The user's own.
-    output
-        Second names of stdout and stderr in the workdir; stderr is empty where it goes
-        into stdout.
-    joined
-        stderr goes into stdout.
-    site
-        The command of the site's own program that submits it in our place.
-    """
-
-    job: Job
-    header: tuple[str, ...]
-    arguments: tuple[str, ...]
-    name: str
-    comment: str
-    output: Mapping[str, str]
-    joined: bool = False
-    site: tuple[str, ...] = ()
-
-    @property
-    def likeness(self) -> tuple[object, ...]:
-        """Equal for jobs that can be elements of one array."""
-        if self.site:
-            return (self.job.key,)
-        options = header_options(self.header)
-        kept = tuple(option.words for option in options if option.name not in TAKEN)
-        return (kept, self.arguments, self.joined)
 
 
 def request_of(job: Job) -> Request:
@@ -332,6 +289,15 @@ def array_surroundings(request: Request) -> Surroundings:
     return Surroundings(where.job_id, where.requeued, where.node, where.kept, before)
 
 
+def _likeness(request: Request) -> tuple[object, ...]:
+    """Return what is equal for jobs that can be elements of one array."""
+    if request.site:
+        return (request.job.key,)
+    options = header_options(request.header)
+    kept = tuple(option.words for option in options if option.name not in TAKEN)
+    return (kept, request.arguments, request.joined)
+
+
 def grouped(
     requests: Iterable[Request], *, arrays: bool, at_most: int
 ) -> list[tuple[Request, ...]]:
@@ -343,7 +309,7 @@ def grouped(
         return [(request,) for request in requests]
     alike: dict[tuple[object, ...], list[Request]] = {}
     for request in requests:
-        alike.setdefault((request.job.key.run, *request.likeness), []).append(request)
+        alike.setdefault((request.job.key.run, *_likeness(request)), []).append(request)
     groups: list[tuple[Request, ...]] = []
     for members in alike.values():
         for at in range(0, len(members), at_most):

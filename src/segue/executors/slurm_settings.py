@@ -3,29 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
 
-from segue.executors.slurm_judge import Patience
+from segue.executors.batch_settings import POLL_S, Settings
 from segue.model.errors import UserError
-
-#: Slurm is asked this often, in seconds.
-POLL_S: Final = 2.0
-
-#: A submission whose answer was lost is looked for so long before it is taken back.
-UNSURE_S: Final = 30.0
-
-PATIENCE: Final = Patience()
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How patient the executor is, in seconds, and whether equal jobs go out as arrays."""
-
-    poll_s: float = POLL_S
-    unsure_s: float = UNSURE_S
-    arrays: bool = True
-    patience: Patience = PATIENCE
 
 
 def settings_of(environment: Mapping[str, str]) -> Settings:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from segue.executors.slurm_options import OWNED, OptionError
+from segue.executors.batch_request import OptionError
+from segue.executors.slurm_options import OWNED
 from segue.protocols.executor import Job
 
 #: The option of a task that names the program and its arguments.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
+
+from segue.executors.batch_answers import Listing, Refusal, Row, base_id
 
 # Listing -----------------------------------------------------------------------------
 
@@ -30,42 +31,7 @@ _MANY: Final = 1000
 _JOB_ID: Final = re.compile(r"\d+(_\d+)?(\+\d+)?")
 #: Elements that have not begun, in one line: ``7_[3,5-9%2]``.
 _RANGE: Final = re.compile(r"(\d+)_\[[^]]*\]")
-_COMMENT: Final = re.compile(r"^\S+@([0-9a-f]{6,})(\s|$)")
 _UNITS: Final = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-class Row(NamedTuple):
-    """What squeue or sacct says of one job; times in seconds since the epoch."""
-
-    job_id: str
-    state: str
-    #: Exit code and signal number.
-    ended_with: tuple[int, int]
-    node: str
-    start: float | None
-    end: float | None
-    reason: str = ""
-    comment: str = ""
-    cpu_s: float | None = None
-    peak_rss_bytes: int | None = None
-
-    @property
-    def ticket(self) -> str:
-        """The ticket that our comment carries; empty in a job that is not ours."""
-        match = _COMMENT.match(self.comment)
-        return match[1] if match else ""
-
-
-class Listing(NamedTuple):
-    """The rows of an answer by job id, and the lines that could not be read."""
-
-    rows: dict[str, Row]
-    unreadable: tuple[str, ...] = ()
-
-
-def base_id(job_id: str) -> str:
-    """Return the id of the array that an element belongs to, or the id itself."""
-    return job_id.partition("_")[0]
 
 
 def squeue_command(job_ids: Iterable[str], user: str) -> list[str]:
@@ -197,19 +163,6 @@ def _bytes(text: str) -> int | None:
 
 
 # Submission --------------------------------------------------------------------------
-
-
-class Refusal(Enum):
-    """Why sbatch did not say an id."""
-
-    #: It never will: the request is wrong.
-    FOR_EVER = "for ever"
-    #: So many jobs of this user are not allowed at once; fewer are.
-    LIMIT = "limit"
-    #: It was not reached, and certainly has no job.
-    NOT_NOW = "not now"
-    #: It was reached, and nobody knows whether it has the job.
-    UNSURE = "unsure"
 
 
 #: Words of sbatch, in the order in which they are looked for. Source: slurm_errno.c and

@@ -5,11 +5,11 @@ Write a subclass in the executor's test file; pytest runs all that is here for i
     class TestSlurm(ExecutorSuite):
         @pytest.fixture
         def executor(self, cluster):
-            with closing(SlurmExecutor(cluster.url)) as executor:
+            with closing(open_place(cluster.url)) as executor:
                 yield executor
 
         def reopen(self, executor):
-            return SlurmExecutor(executor.url)
+            return open_place(executor.url)
 
 `executor` is the one under test, and `reopen` a second one on the same place, as an engine
 opens it after its predecessor was killed; the first is not used any more. The suite closes

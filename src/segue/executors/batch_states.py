@@ -1,4 +1,6 @@
-"""The states of a Slurm job, and what each means to us. Pure; one table.
+"""The states of a batch job, and what each means to us. Pure; one table.
+
+The words are Slurm's, which has the most; other systems' are translated into them.
 
 Source: man squeue and man sacct, JOB STATE CODES, of Slurm 22.05 to 24.11.
 """
@@ -19,7 +21,7 @@ class Phase(Enum):
     PENDING = "pending"
     #: It has begun. Also while it is suspended: nothing has been decided yet.
     RUNNING = "running"
-    #: Its program has ended or been killed; Slurm does not say yet how.
+    #: Its program has ended or been killed; nobody says yet how.
     ENDING = "ending"
     ENDED = "ended"
 
@@ -63,14 +65,14 @@ STATES: Final[Mapping[str, Meaning]] = {
     "STAGE_OUT": Meaning(Phase.ENDING),
     "COMPLETED": Meaning(Phase.ENDED),
     "FAILED": Meaning(Phase.ENDED),
-    "TIMEOUT": _ended(Cause.TIMED_OUT, "Slurm stopped it at its time limit"),
-    "DEADLINE": _ended(Cause.TIMED_OUT, "Slurm stopped it at its deadline"),
+    "TIMEOUT": _ended(Cause.TIMED_OUT, "it was stopped at its time limit"),
+    "DEADLINE": _ended(Cause.TIMED_OUT, "it was stopped at its deadline"),
     "OUT_OF_MEMORY": _ended(Cause.OUT_OF_MEMORY, "it used more memory than it had asked for"),
     "NODE_FAIL": _ended(Cause.NODE_FAILURE, "a node of it failed"),
     "BOOT_FAIL": _ended(Cause.NODE_FAILURE, "its nodes could not be started"),
-    "LAUNCH_FAILED": _ended(Cause.NODE_FAILURE, "Slurm could not launch it"),
+    "LAUNCH_FAILED": _ended(Cause.NODE_FAILURE, "it could not be launched"),
     "RECONFIG_FAIL": _ended(Cause.NODE_FAILURE, "its nodes could not be prepared"),
-    "PREEMPTED": _ended(Cause.PREEMPTED, "Slurm gave its nodes to another job"),
+    "PREEMPTED": _ended(Cause.PREEMPTED, "its nodes were given to another job"),
     "CANCELLED": _ended(Cause.CANCELLED, "the job was cancelled"),
     # In a federation another cluster has started the job's sibling.
     "REVOKED": _ended(Cause.LOST, "another cluster of the federation has taken it"),

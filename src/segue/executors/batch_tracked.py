@@ -1,4 +1,4 @@
-"""One job that Slurm has or may have, as this engine follows it."""
+"""One job that a batch system has or may have, as this engine follows it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from segue.executors import batch_files
+from segue.executors.batch_answers import Listing, Row, base_id
 from segue.executors.batch_journal import Intent
+from segue.executors.batch_judge import Facts
+from segue.executors.batch_outbox import id_of
 from segue.executors.batch_records import Begun, Exit
-from segue.executors.slurm_judge import Facts
-from segue.executors.slurm_outbox import id_of
-from segue.executors.slurm_states import Phase, meaning_of
-from segue.executors.slurm_text import Listing, Row, base_id
+from segue.executors.batch_states import Phase, meaning_of
 from segue.protocols.executor import JobKey
 
 
@@ -25,7 +25,7 @@ class Tracked:
     """A job, and what has been seen of it. Times are monotonic.
 
     Without a folder (its journal is gone, and only the store knew its id) nothing but
-    Slurm's own word is known of it.
+    The system's own word is known of it.
     """
 
     key: JobKey
@@ -41,7 +41,7 @@ class Tracked:
 
     @property
     def job_id(self) -> str:
-        """The id in Slurm; empty while nobody has said it."""
+        """The id in the queue; empty while nobody has said it."""
         return self.intent.job_id
 
     @property
@@ -59,7 +59,7 @@ class Tracked:
             self._ending_since = time.monotonic()
 
     def listed(self, row: Row | None) -> None:
-        """Note what squeue says; read the records where they say more."""
+        """Note what the queue says; read the records where they say more."""
         meaning = meaning_of(row.state) if row else None
         if row is None:
             self._unknown_since = self._unknown_since or time.monotonic()

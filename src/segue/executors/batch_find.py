@@ -1,4 +1,4 @@
-"""After a crash: what became of jobs that an engine of before has handed to Slurm."""
+"""After a crash: what became of jobs that an engine of before has handed over."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from segue.executors.batch_answers import Row
 from segue.executors.batch_journal import Intent, read_all
+from segue.executors.batch_judge import Patience, judge
 from segue.executors.batch_records import Begun
 from segue.executors.batch_reports import returned, started, submitted
+from segue.executors.batch_states import Phase, meaning_of
 from segue.executors.batch_system import BatchSystem
-from segue.executors.slurm_judge import Patience, judge
-from segue.executors.slurm_states import Phase, meaning_of
-from segue.executors.slurm_text import Row
-from segue.executors.slurm_tracked import Tracked, ids_to_account, match_tickets
+from segue.executors.batch_tracked import Tracked, ids_to_account, match_tickets
 from segue.model.errors import ExecutorError
 from segue.model.events import Ended
 from segue.protocols.executor import JobKey, RunReport
@@ -26,7 +26,7 @@ Found = tuple[RunReport, Tracked | None]
 
 
 class Finder:
-    """Answers for each job: by its records, by squeue, by sacct, by its ticket."""
+    """Answers for each job: by its records, by the queue, by the accounts, by its ticket."""
 
     def __init__(self, state: Path, commands: BatchSystem) -> None:
         self._state = state
@@ -38,7 +38,7 @@ class Finder:
         Raises
         ------
         ExecutorError
-            If Slurm cannot be asked now, or its answer cannot be read.
+            If the batch system cannot be asked now, or its answer cannot be read.
         """
         journals = read_all(self._state)
         found: list[Found] = []
@@ -77,7 +77,7 @@ class Finder:
             tracked for tracked in unclear if tracked.job_id and tracked.job_id not in listing.rows
         ]
         if listing.unreadable and (missing or any(not tracked.job_id for tracked in unclear)):
-            raise ExecutorError("the answer of squeue cannot be read")
+            raise ExecutorError("the answer about the queue cannot be read")
         accounts = self._commands.account(ids_to_account(missing)) if missing else None
         for tracked in unclear:
             row = listing.rows.get(tracked.job_id)
@@ -120,7 +120,7 @@ def _end(tracked: Tracked, row: Row | None, accounted: Row | None) -> RunReport 
 
 
 def _standing(tracked: Tracked, now: float, row: Row | None = None) -> RunReport:
-    """Return that it has begun, or that Slurm has it."""
+    """Return that it has begun, or that the batch system has it."""
     if not tracked.told_started:
         return submitted(tracked.key, now, tracked.job_id)
     begun = tracked.begun

@@ -1,8 +1,8 @@
 """What became of one job, from all that is known of it. Pure.
 
-Three witnesses: the records that our wrapper left in the attempt's folder, squeue, and
-sacct. The records know how the *program* ended, Slurm knows why the *job* did. A program
-that ended well is believed at once. For any other end Slurm is asked for the cause: a
+Three witnesses: the records that our wrapper left in the attempt's folder, the
+queue, and the accounts. The records know how the *program* ended, the batch system knows why
+the *job* did. A program that ended well is believed at once. For any other end it is asked: a
 killed program cannot know who killed it.
 """
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from signal import SIGTERM
 from typing import Final, NamedTuple
 
+from segue.executors.batch_answers import Row
 from segue.executors.batch_records import CANNOT_BEGIN, Begun, Exit
 from segue.executors.batch_reports import ended, ended_by_record, started
-from segue.executors.slurm_states import Meaning, Phase, meaning_of
-from segue.executors.slurm_text import Row
+from segue.executors.batch_states import Meaning, Phase, meaning_of
 from segue.model.events import Ended, Usage
 from segue.model.states import Cause
 from segue.protocols.executor import JobKey, RunReport
@@ -34,7 +34,7 @@ _OF_ITS_NODE: Final = frozenset({"JobLaunchFailure", "NodeDown"})
 class Patience(NamedTuple):
     """How long to wait for those who are slow to say something, in seconds."""
 
-    #: For an exit record to be seen here (network file systems), and for Slurm to say how a
+    #: For an exit record to be seen here (network file systems), and for the queue to say how a
     #: job ended whose program has.
     settle_s: float = 5.0
     #: For anybody to know a job, before it is given up for lost.
@@ -50,13 +50,13 @@ class Facts:
     has_folder
         We know where its records would be.
     listed, accounted
-        What squeue and sacct say; None: nothing.
+        What the queue and the accounts say; None: nothing.
     asked
-        squeue has answered, so that `listed` means something.
+        The queue has answered, so that `listed` means something.
     asked_accounts
-        sacct has answered too, or there is none.
+        The accounts have answered too, or there is none.
     unknown_s
-        For how long squeue has not known it.
+        For how long the queue has not known it.
     ending_s
         For how long we have known that it is over, without knowing how.
     told_started
@@ -87,7 +87,7 @@ class Facts:
 class Verdict(NamedTuple):
     """What follows: at most one report, and what to ask next.
 
-    `ask` means: ask Slurm again soon. `ask_accounts` means: ask sacct. `take_back` means: it
+    `ask` means: ask again soon. `ask_accounts` means: ask the accounts. `take_back` means: it
     has ended as cancelled if it can be kept from ever beginning. `lost` means: stop whatever
     may be left of it, then report it as lost.
     """
@@ -101,7 +101,7 @@ class Verdict(NamedTuple):
 
 _WAIT: Final = Verdict()
 _CANCELLED: Final = "the job was cancelled"
-_STOPPED: Final = "Slurm stopped it for the sake of its node"
+_STOPPED: Final = "it was stopped for the sake of its node"
 
 
 def judge(facts: Facts, now: float, patience: Patience) -> Verdict:
@@ -109,7 +109,7 @@ def judge(facts: Facts, now: float, patience: Patience) -> Verdict:
     if facts.exit and facts.exit.conclusive:
         return Verdict(_by_record(facts))
     if facts.exit and facts.exit.told_to_end and facts.cancelled:
-        return Verdict(_by_slurm(facts, facts.listed, Cause.CANCELLED, _CANCELLED, now))
+        return Verdict(_by_system(facts, facts.listed, Cause.CANCELLED, _CANCELLED, now))
     if not facts.asked:
         return Verdict(_start(facts, now), ask=facts.exit is not None)
     if facts.listed:
@@ -138,15 +138,15 @@ def _listed(facts: Facts, row: Row, now: float, patience: Patience) -> Verdict:
 
 
 def _unexplained(facts: Facts, record: Exit, patience: Patience) -> Verdict:
-    """Judge a job whose program has ended badly while Slurm still cleans up after it."""
+    """Judge a job whose program has ended badly while the batch system still cleans up after it."""
     if not record.told_to_end or facts.ending_s > patience.lost_after_s:
         return Verdict(_by_record(facts))
-    # Cancelled, over its time, preempted? The accounts may say so before squeue does.
+    # Cancelled, over its time, preempted? The accounts may say so before the queue does.
     return Verdict(ask_accounts=True)
 
 
 def _gone(facts: Facts, now: float, patience: Patience) -> Verdict:
-    """Judge a job that squeue does not know any more."""
+    """Judge a job that the queue does not know any more."""
     row = facts.accounted
     meaning = meaning_of(row.state) if row else None
     if row and meaning and meaning.phase is Phase.ENDED:
@@ -165,11 +165,11 @@ def _gone(facts: Facts, now: float, patience: Patience) -> Verdict:
 
 
 def _ended(facts: Facts, row: Row, meaning: Meaning, now: float, patience: Patience) -> Verdict:
-    """Slurm says that it has ended."""
+    """The batch system says that it has ended."""
     if meaning.cause in (None, Cause.CANCELLED) and _stopped_for_its_node(facts, row):
-        return Verdict(_by_slurm(facts, row, Cause.NODE_FAILURE, _STOPPED, now))
+        return Verdict(_by_system(facts, row, Cause.NODE_FAILURE, _STOPPED, now))
     if meaning.cause is not None:
-        return Verdict(_by_slurm(facts, row, meaning.cause, meaning.message, now))
+        return Verdict(_by_system(facts, row, meaning.cause, meaning.message, now))
     if facts.exit:
         return Verdict(_by_record(facts, row))
     if facts.has_folder and facts.ending_s <= patience.settle_s:
@@ -184,14 +184,14 @@ def _without_record(facts: Facts, row: Row, now: float) -> RunReport:
         text = f"the job ended before it could begin on {row.node or 'its node'}"
         if code != CANNOT_BEGIN and row.reason not in ("", "None"):
             text += f" ({row.reason})"
-        return _by_slurm(facts, row, Cause.NODE_FAILURE, text, now)
+        return _by_system(facts, row, Cause.NODE_FAILURE, text, now)
     if number and _MEMORY.search(facts.last_words):
-        return _by_slurm(facts, row, Cause.OUT_OF_MEMORY, "it was killed for its memory", now)
+        return _by_system(facts, row, Cause.OUT_OF_MEMORY, "it was killed for its memory", now)
     cause = Cause.SIGNAL if number else Cause.EXIT_CODE if code else None
-    return _by_slurm(facts, row, cause, "", now)
+    return _by_system(facts, row, cause, "", now)
 
 
-def _by_slurm(
+def _by_system(
     facts: Facts, row: Row | None, cause: Cause | None, message: str, now: float
 ) -> RunReport:
     record = facts.exit

@@ -1,6 +1,6 @@
-"""Jobs on their way to Slurm: grouped, prepared, written down, submitted; in that order.
+"""Jobs on their way to a batch system: grouped, prepared, written down, submitted; in that order.
 
-A slice at a time, so that nobody waits for the ends of jobs while many go out. When Slurm
+A slice at a time, so that nobody waits for the ends of jobs while many go out. When it
 will not have more of this user's jobs, the rest waits here: that is no fault of a task.
 """
 
@@ -15,37 +15,36 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from segue.executors import batch_files
+from segue.executors.batch_answers import Refusal, Submission
 from segue.executors.batch_bell import bell_name
 from segue.executors.batch_files import PrepareError
 from segue.executors.batch_journal import Intent, Journal
 from segue.executors.batch_reports import ended
+from segue.executors.batch_request import Request
 from segue.executors.batch_system import BatchSystem
 from segue.executors.batch_wrapper import Surroundings, Work, wrapper_text
-from segue.executors.slurm_commands import Submission
 from segue.executors.slurm_request import (
-    Request,
     array_command,
     array_script,
     array_surroundings,
     grouped,
     site_command,
 )
-from segue.executors.slurm_text import Refusal
 from segue.model.states import Cause
 from segue.protocols.executor import JobKey, RunReport
 
 #: So many commands go out before the ends of other jobs are looked at again.
 _SLICE: Final = 32
-#: So many sbatch run at once. A controller takes some 70 jobs a second, whoever asks.
+#: So many submissions run at once. Slurm's controller takes some 70 jobs a second, whoever asks.
 _AT_ONCE: Final = 4
 #: Larger arrays are handed over in parts, so that a limit does not refuse all of them.
 _ARRAY_AT_MOST: Final = 1000
-#: Pause before Slurm is asked again to take jobs beyond a limit.
+#: Pause before it is asked again to take jobs beyond a limit.
 _HOLD_S: Final = 15.0
 
 
 class Handed(NamedTuple):
-    """A job that sbatch has been asked for; without an id nobody knows whether it was."""
+    """A job that was submitted; without an id nobody knows whether it was."""
 
     request: Request
     intent: Intent
@@ -53,14 +52,14 @@ class Handed(NamedTuple):
 
 @dataclass(slots=True)
 class Sent:
-    """What became of a slice: jobs that Slurm has or may have, and the ends of others."""
+    """What became of a slice: jobs that are out or may be, and the ends of others."""
 
     handed: list[Handed]
     ends: list[RunReport]
 
 
 class _Parcel(NamedTuple):
-    """One sbatch command, ready to be run."""
+    """One command that submits, ready to be run."""
 
     requests: tuple[Request, ...]
     intents: tuple[Intent, ...]
@@ -68,7 +67,7 @@ class _Parcel(NamedTuple):
 
 
 class Outbox:
-    """Holds jobs until Slurm has them."""
+    """Holds jobs until the batch system has them."""
 
     def __init__(self, commands: BatchSystem, journal: Journal, *, arrays: bool) -> None:
         self._commands = commands
@@ -124,7 +123,7 @@ class Outbox:
         self._held_until = 0.0
 
     def send(self, *, others: bool) -> Sent:
-        """Hand over the next slice; `others` says that Slurm has jobs of ours already."""
+        """Hand over the next slice; `others` says that it has jobs of ours already."""
         sent = Sent([], [])
         groups = [self._groups.popleft() for _ in range(min(_SLICE, len(self._groups)))]
         parcels = [parcel for group in groups if (parcel := self._parcel(group, sent))]
@@ -155,7 +154,7 @@ class Outbox:
         if len(parcels) == 1:
             return [self._hand_over(parcels[0])]
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_AT_ONCE, "sbatch")
+            self._threads = ThreadPoolExecutor(_AT_ONCE, "submit")
         return list(self._threads.map(self._hand_over, parcels))
 
     def _hand_over(self, parcel: _Parcel) -> Submission:
