@@ -114,6 +114,7 @@ def test_what_slurm_stops_for_its_node_is_no_failure_of_the_program(reason):
     assert report.cause is Cause.NODE_FAILURE
     launched = row("CANCELLED by 0", number=15)._replace(reason="NodeDown")
     assert end(listed=launched).cause is Cause.NODE_FAILURE
+    assert end(listed=row("CANCELLED by 0")._replace(restarts=1)).cause is Cause.NODE_FAILURE
     of_its_own = end(listed=launched._replace(state="FAILED"), exit=Exit(3, 150.0))
     assert (of_its_own.cause, of_its_own.exit_code) == (Cause.EXIT_CODE, 3)
     cancelled = end(listed=row("FAILED"), exit=told, last_words=words, cancelled=True)

@@ -20,11 +20,13 @@ SQUEUE = (
     + " " * 62
     + "1795256429                  1795256430                  NonZeroExitCode"
     + " " * 33
+    + "2       "
     + "r.0.1@0a1b2c3d4e5f my | own ü\n"
     + "2_3                             PENDING                 0               n/a"
     + " " * 61
     + "N/A                         N/A                         JobArrayTaskLimit"
     + " " * 31
+    + "0       "
     + "(null)\n"
 )
 
@@ -34,6 +36,7 @@ def test_a_line_of_squeue_is_read_by_the_width_of_its_fields():
 
     first = rows["71"]
     assert (first.state, first.ended_with, first.node) == ("FAILED", (3, 0), "n1")
+    assert (first.restarts, rows["2_3"].restarts) == (2, 0)
     assert (first.start, first.end, first.ticket) == (1795256429, 1795256430, "0a1b2c3d4e5f")
     assert (rows["2_3"].node, rows["2_3"].start, rows["2_3"].comment) == ("", None, "")
 

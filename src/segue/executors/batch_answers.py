@@ -26,6 +26,8 @@ class Row(NamedTuple):
     comment: str = ""
     cpu_s: float | None = None
     peak_rss_bytes: int | None = None
+    #: How often the system has begun it anew by itself.
+    restarts: int = 0
 
     @property
     def ticket(self) -> str:

@@ -27,8 +27,8 @@ _MEMORY: Final = re.compile(r"exceeded (job |step )?memory limit|oom.kill|Out Of
 #: life can reach the second, which then looks like any program that somebody has killed.
 _FOR_ITS_NODE: Final = re.compile(r"CANCELLED AT \S+ DUE TO (JOB REQUEUE|NODE FAILURE)")
 
-#: Slurm's reason that says the same, where its daemon had nowhere to write. Not
-#: JobLaunchFailure: so it calls each job that a signal has ended.
+#: Slurm's reason that says the same. Not JobLaunchFailure: so it calls each job that a
+#: signal has ended.
 _NODE_IS_DOWN: Final = "NodeDown"
 
 
@@ -121,7 +121,12 @@ def judge(facts: Facts, now: float, patience: Patience) -> Verdict:
 def _stopped_for_its_node(facts: Facts, row: Row) -> bool:
     if facts.cancelled or (facts.exit and not facts.exit.told_to_end):
         return False
-    return row.reason == _NODE_IS_DOWN or _FOR_ITS_NODE.search(facts.last_words) is not None
+    if _FOR_ITS_NODE.search(facts.last_words):
+        return True
+    # Where the daemon had nowhere to write: nobody asks for the end of a job that Slurm has
+    # just begun anew, against our word, but Slurm.
+    anew = row.restarts > 0 and facts.begun is None
+    return anew or row.reason == _NODE_IS_DOWN
 
 
 def _listed(facts: Facts, row: Row, now: float, patience: Patience) -> Verdict:

@@ -22,6 +22,7 @@ _FIELDS: Final = (
     ("StartTime", 28),
     ("EndTime", 28),
     ("Reason", 48),
+    ("RestartCnt", 8),
     ("Comment", 256),
 )
 #: sacct's fields, with a sign between them that none of them holds.
@@ -69,7 +70,7 @@ def _squeue_row(line: str) -> Row | None:
     for _, width in _FIELDS:
         fields.append(line[at : at + width].strip())
         at += width
-    job_id, state, code, node, start, end, reason, comment = fields
+    job_id, state, code, node, start, end, reason, restarts, comment = fields
     if not _JOB_ID.fullmatch(job_id) or not re.match(r"[A-Z]", state):
         return None
     ended_with = _wait_status(code)
@@ -77,7 +78,10 @@ def _squeue_row(line: str) -> Row | None:
         return None
     node = "" if node in ("n/a", "(null)") else node
     comment = "" if comment == "(null)" else comment
-    return Row(job_id, state, ended_with, node, _time(start), _time(end), reason, comment)
+    again = int(restarts) if restarts.isdecimal() else 0
+    return Row(
+        job_id, state, ended_with, node, _time(start), _time(end), reason, comment, restarts=again
+    )
 
 
 def _wait_status(text: str) -> tuple[int, int] | None:

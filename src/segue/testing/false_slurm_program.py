@@ -276,6 +276,7 @@ def squeue(cluster: Cluster, arguments: list[str]) -> int:
             "StartTime": str(job["start"] or "N/A"),
             "EndTime": str(job["end"] or "N/A"),
             "Reason": "None",
+            "RestartCnt": "0",
             "Comment": job["options"].get("comment", "(null)"),
         }
         lines.append(
