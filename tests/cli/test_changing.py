@@ -297,6 +297,10 @@ def test_a_task_that_has_succeeded_is_not_run_again(segue):
     tasks = {"good": task("echo again >> log"), "bad": task("exit 1")}
     run = segue.json("run", segue.write(tasks), code=1)["run"]
 
-    segue("retry", run, "good", code=None)
+    refused = segue("retry", run, "good", code=2)
+    warned = segue("retry", run, "good", "bad", code=1)
 
+    assert "good: succeeded already, and so not run again" in refused.err
+    assert f"'segue retry {run} good --again'" in refused.err
+    assert "good: succeeded already" in warned.err
     assert (segue.folder / "log").read_text() == "again\n"

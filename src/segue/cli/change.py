@@ -13,7 +13,7 @@ from segue.cli.options import again_option, limit_options
 from segue.engine.commands import CommandKind
 from segue.model.errors import OutsideError, RefusedError, UserError
 from segue.model.run import RunRecord
-from segue.model.states import FINAL_RUN, RunState
+from segue.model.states import FINAL_RUN, RunState, TaskState
 from segue.protocols.clock import SystemClock
 from segue.protocols.store import StoredNode
 
@@ -83,12 +83,14 @@ def retry(
     if plan:
         raise UserError("--plan is for an edited file", f"segue retry {record.id} --edited --plan")
     service.check_not_continued(record)
-    check_tasks(service, record, tasks)
+    named = check_tasks(service, record, tasks)
     argument: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
     if again:
         if not tasks:
             raise UserError("--again needs the names of tasks", f"segue status {record.id}")
         argument["force"] = True
+    else:
+        _check_for_success(record, named)
     if detach and not service.has_engine(record.id):
         # The command is given by the one that will carry it out.
         check_command(record, CommandKind.RETRY, force=again)
@@ -98,6 +100,19 @@ def retry(
         report(service, record, as_json, "tries again")
         return
     raise SystemExit(go_on(service, record, jobs, force=force, as_json=as_json))
+
+
+def _check_for_success(record: RunRecord, named: Sequence[StoredNode]) -> None:
+    """Say which of the tasks named have succeeded, and so stay as they are."""
+    done = [each.node.name for each in named if each.record.state is TaskState.SUCCEEDED]
+    if not done:
+        return
+    those = " ".join(done)
+    message = f"{', '.join(done)}: succeeded already, and so not run again"
+    hint = f"'segue retry {record.id} {those} --again' does, with all that is behind"
+    if len(done) == len(named):
+        raise UserError(message, hint)
+    click.echo(f"segue: {message}\n  hint: {hint}", err=True)
 
 
 def _retry_edited(
