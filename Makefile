@@ -38,7 +38,7 @@ check: setup check-page ## Format, lint, types, import contracts, docs; warnings
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: setup page ## Run every test, the 10,000 random graphs included; starts the services they need.
-	SEGUE_HYPOTHESIS=deep $(BIN)/python tests/services/service.py run -- $(BIN)/pytest -n auto
+	SEGUE_HYPOTHESIS=deep $(BIN)/python tests/services/service.py run -- $(BIN)/pytest -n auto --durations=25
 
 test-fast: setup page ## Run the tests with few random cases.
 	$(BIN)/pytest -n auto -m "not slow"
