@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue.model.errors import NotFoundError, Problem, UserError, WorkflowError, did_you_mean
 from segue.model.location import Place
-from segue.model.pools import PoolSettings
+from segue.model.pools import PoolSettings, RunnerSettings
 from segue.model.workflow import Growth, Workflow
 from segue.protocols.clock import Clock
 from segue.protocols.dialect import Dialect, Source
@@ -37,8 +37,11 @@ EXECUTORS: Final[Mapping[str, str]] = {
     "slurm": "segue.executors.slurm:open_slurm",
     "lsf": "segue.executors.lsf:open_lsf",
     "flux": "segue.executors.flux:open_flux",
+    "runner": "segue.executors.runner:open_runner",
     "noop": "segue.executors.noop:open_noop",
 }
+#: What names the runners of a pool that nobody has set up.
+RUNNERS: Final = "SEGUE_RUNNERS"
 #: Programs without which a pool cannot be opened.
 PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "slurm": ("sbatch", "squeue", "scancel"),
@@ -330,9 +333,21 @@ def pool_names() -> dict[str, str]:
 
 
 def _why_not(name: str) -> str:
+    if name == "runner":
+        return _why_no_runners()
     for program in PROGRAMS.get(name, ()):
         if not _is_on_path(program):
             return f"there is no {program} on the PATH"
+    return ""
+
+
+def _why_no_runners() -> str:
+    if not os.environ.get(RUNNERS, "").strip():
+        return f"{RUNNERS} names no runners"
+    try:
+        _check_runners()
+    except UserError as error:
+        return Exception.__str__(error)
     return ""
 
 
@@ -343,12 +358,17 @@ def _is_on_path(program: str) -> bool:
 
 
 def open_executors(
-    state: Path, clock: Clock, *, slots: int | None = None, pools: Collection[str] | None = None
+    state: Path,
+    clock: Clock,
+    *,
+    slots: int | None = None,
+    pools: Collection[str] | None = None,
+    at_once: Collection[str] = (),
 ) -> dict[str, Executor]:
     """Return the executors by the names of their pools; ``local`` is always there.
 
     `pools` are those that will be needed. None: whoever asks does not know, so all that
-    can be had here are there, each opened when it is first used.
+    can be had here are there, each opened when it is first used, those of `at_once` now.
 
     Raises
     ------
@@ -359,12 +379,13 @@ def open_executors(
     opened = {"local": local}
     try:
         if pools is None:
-            for name in (*PROGRAMS, "noop"):
+            for name in (*PROGRAMS, "runner", "noop"):
                 if not _why_not(name):
-                    opened[name] = _later(name, state)
+                    how = _open_in if name in at_once else _later
+                    opened[name] = how(name, state)
         else:
             for name in sorted(set(pools) - {"local", ""}):
-                opened[name] = _open(name, state / name)
+                opened[name] = _open_in(name, state)
     except BaseException:
         for each in opened.values():
             each.close()
@@ -387,9 +408,7 @@ def open_pools(
     """
     named = {each.name: each for each in pools}
     for each in named.values():
-        if each.fault:
-            raise UserError(each.fault)
-        check_pool(each.executor)
+        check_settings(each)
     opened: dict[str, Executor] = {}
     try:
         for each in ({"local": PoolSettings("local", "local", slots)} | named).values():
@@ -407,10 +426,34 @@ def _open_pool(pool: PoolSettings, state: Path) -> Executor:
     if pool.executor == "local":
         local: Executor = _load(EXECUTORS["local"])(folder, slots=pool.limit)
         return local
-    from segue.executors.lazy import Lazy
     from segue.executors.limited import Limited
 
+    if pool.executor == "runner":
+        # Opened at once: whoever looks wants to see the runners before the first job.
+        from segue.executors.runner import open_runner
+
+        return Limited(open_runner(folder, pool.runner), pool.name, pool.limit)
+    from segue.executors.lazy import Lazy
+
     return Limited(Lazy(pool.name, lambda: _open(pool.executor, folder)), pool.name, pool.limit)
+
+
+def check_settings(pool: PoolSettings) -> None:
+    """Raise `UserError` if a pool that somebody has set up has a fault, or cannot be opened."""
+    if pool.fault:
+        raise UserError(pool.fault)
+    if pool.runner is None:
+        check_pool(pool.executor)
+    else:
+        _check_runners(pool.runner)
+
+
+def _check_runners(settings: RunnerSettings | None = None) -> None:
+    """Raise `UserError` if runners cannot be spoken to; those of the environment by default."""
+    from segue.executors import runner_settings
+
+    runner_settings.check_library()
+    runner_settings.token_of(settings or runner_settings.settings_of(os.environ))
 
 
 def check_pool(name: str) -> None:
@@ -419,10 +462,12 @@ def check_pool(name: str) -> None:
         hint = did_you_mean(name, list(known)) or f"there are: {', '.join(known)}"
         raise UserError(f"there is no pool {name!r}", hint)
     if why := known[name]:
-        raise UserError(
-            f"the pool {name!r} cannot be used here: {why}",
-            "go to a machine that can submit, or run it here with --pool local",
-        )
+        hint = "go to a machine that can submit, or run it here with --pool local"
+        if name == "runner":
+            hint = f"name them: {RUNNERS}='http://host:2504 http://other:2504'"
+            if os.environ.get(RUNNERS, "").strip():
+                _check_runners()  # raises with what to do about it
+        raise UserError(f"the pool {name!r} cannot be used here: {why}", hint)
 
 
 def _open(name: str, folder: Path) -> Executor:
@@ -436,7 +481,11 @@ def _open(name: str, folder: Path) -> Executor:
     return Watch(made)
 
 
+def _open_in(name: str, state: Path) -> Executor:
+    return _open(name, state / name)
+
+
 def _later(name: str, state: Path) -> Executor:
     from segue.executors.lazy import Lazy
 
-    return Lazy(name, lambda: _open(name, state / name))
+    return Lazy(name, lambda: _open_in(name, state))

@@ -123,7 +123,7 @@ def test_a_run_is_paused_held_changed_and_cancelled(segue, remote):
     assert "limit 3" in remote("update", run, "--limit", "3").out
     assert "holds 1 tasks" in remote("hold", run, "b").out
     assert "it is held" in remote("why", run, "b").out
-    assert "c is not held" in remote("release", run, "c", code=2).err
+    assert "'c' is not held" in remote("release", run, "c", code=2).err
     assert "goes on" in remote("resume", run).out
     gate.open()
     wait_until(lambda: segue.states(run)["c"] == "succeeded", "c ends")

@@ -138,7 +138,15 @@ def alive(pid):
         ('{"port": "2503"}', "port: '2503' is not a whole number"),
         ('{"port": 99999}', "out of range"),
         ('{"logger": {"name": "FileSystemLogger"}}', "'FileSystemLogger' is not known"),
-        ('{"executor": {"name": "DaggyRunnerTaskExecutor"}}', "no runners yet"),
+        ('{"executor": {"name": "DaggyRunnerTaskExecutor"}}', "it names no runners"),
+        (
+            '{"executor": {"name": "DaggyRunnerTaskExecutor", "config": {"runners": ["a:2504"]}}}',
+            "'a:2504' is no address of a runner",
+        ),
+        (
+            '{"executor": {"name": "DaggyRunnerTaskExecutor", "config": {"runners": [2504]}}}',
+            "not all of it is text",
+        ),
         ('{"executor": {"name": "NoopTaskExecutor", "config": {"x": 1}}}', "'x' is no setting"),
         ("[]", "is an object"),
     ],

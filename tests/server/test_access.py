@@ -17,6 +17,10 @@ WRITE = [
     ("POST", "/runs/{run}:kill", (403, 409, 409)),
     ("POST", "/runs/{run}:requeue", (403, 409, 409)),
     ("POST", "/runs/{run}/tasks/a:hold", (403, 409, 409)),
+    ("POST", "/runs/{run}/tasks:kill", (403, 409, 409)),
+    ("POST", "/runs/{run}/tasks:hold", (403, 409, 409)),
+    ("POST", "/runs/{run}/tasks:release", (403, 409, 409)),
+    ("POST", "/runs/{run}/tasks:markCompleted", (403, 409, 409)),
     ("POST", "/runs", (403, 201, 201)),
     ("PATCH", "/runs/{run}", (403, 409, 409)),
     ("DELETE", "/runs/{run}", (403, 403, 204)),
@@ -59,6 +63,8 @@ def test_every_role_may_look_and_nobody_else(guarded, path):
 @pytest.mark.parametrize(("method", "path", "statuses"), WRITE)
 def test_a_role_may_do_so_much(guarded, method, path, statuses):
     body = DOCUMENT if path == "/runs" else {"limit": 1} if method == "PATCH" else None
+    if "/tasks:" in path:
+        body = {"names": ["a"], "reason": "it is good"}
     for token in (None, "segue_ab_cd"):
         assert ask(guarded, token, method, path, json=body).status_code == 401
     for role, status in zip(guarded.tokens, statuses, strict=True):

@@ -62,6 +62,17 @@ def test_a_phone_never_scrolls_sideways(open_page, run, view):
     assert sideways_px(page) == 0
 
 
+def test_names_of_hundreds_of_signs_push_nothing_out_of_sight(open_page, server):
+    long = "n" * 250
+    run = server.submit({"tags": {"name": long, "k" * 90: "v" * 300}, "tasks": {
+        long: {"job": shell("true")}}})  # fmt: skip
+    for path in (f"/?name=^{long[:20]}", f"/runs/{run}", f"/runs/{run}/tasks/{long}"):
+        for width in (1400, 360):
+            page = open_page(path, viewport={"width": width, "height": 740})
+            expect(page.get_by_text(long[:30]).first).to_be_visible()
+            assert sideways_px(page) == 0, (path, width)
+
+
 def test_dialogs_and_problems_are_read_by_everybody_too(open_page, run):
     page = open_page("/submit", reduced_motion="reduce")
     page.get_by_label("The workflow's text").fill(FAULTY)

@@ -64,8 +64,10 @@ def test_a_failed_task_tells_why_and_shows_each_attempt_s_output(open_page, fan)
     page = open_page(f"/runs/{fan}/tasks/part_3")
 
     expect(panel(page).locator(".why")).to_contain_text("failed")
-    page.get_by_role("tab", name="stderr").click()
     expect(log(page)).to_contain_text("no beam")
+    page.get_by_role("tab", name="stdout").click()
+    expect(log(page)).to_contain_text("part 3")
+    page.get_by_role("tab", name="stderr").click()
     panel(page).get_by_role("button", name="1 failed").click()
     expect(page.get_by_label("stderr of attempt 1")).to_contain_text("no beam")
     page.get_by_role("tab", name="executor-log").click()
@@ -126,8 +128,10 @@ def test_of_a_long_log_the_end_comes_first_and_the_start_on_request(open_page, s
     expect(panel(page)).to_contain_text("before this are not shown")
     page.get_by_role("button", name="Load from the start").click()
 
-    expect(panel(page).get_by_text("100,000 lines")).to_be_visible()
-    expect(panel(page)).to_contain_text("earlier lines were let go")
+    expect(panel(page).get_by_text("the first 20,000 lines")).to_be_visible()
+    expect(panel(page)).to_contain_text("This is the beginning of 575 KiB")
+    expect(log(page).locator(".log-line").first).to_have_text("1")
+    expect(log(page).locator(".log-line").last).to_have_text("20000")
 
 
 def test_a_task_is_killed_after_a_question_and_requeued_changed(open_page, server, tmp_path):
@@ -213,6 +217,43 @@ def test_ticked_tasks_are_requeued_together(open_page, server):
     assert server.task(run, "z")["attempts"] == 1
 
 
+def test_ticked_tasks_are_held_released_and_marked_by_one_request_each(open_page, server, tmp_path):
+    gate = tmp_path / "gate"
+    tasks = {name: {"job": shell("exit 1"), "parents": ["first"]} for name in "xyz"}
+    first = {"job": shell(until(gate))}
+    run = server.submit({"tag": "together", "tasks": {"first": first, **tasks}})
+    page = open_page(f"/runs/{run}/tasks?name=^[xyz]$")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    ticked = page.get_by_label("Ticked tasks")
+
+    page.get_by_label("Tick all that are shown").check()
+    ticked.get_by_role("button", name="Hold 3").click()
+    expect(page.get_by_text("3 tasks are held.")).to_be_visible()
+    page.get_by_label("Tick all that are shown").check()
+    ticked.get_by_role("button", name="Release 3").click()
+    expect(page.get_by_text("3 tasks are released.")).to_be_visible()
+    gate.touch()
+    expect(page.get_by_role("button", name="failed 3")).to_be_visible()
+    page.get_by_label("Tick all that are shown").check()
+    ticked.get_by_role("button", name="Mark completed 3").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("looked at by hand")
+    page.get_by_role("dialog").get_by_role("button", name="Mark completed").click()
+
+    expect(page.get_by_role("button", name="succeeded 3")).to_be_visible()
+    changes = [each for each in asked if each.startswith("tasks:")]
+    assert changes == ["tasks:hold", "tasks:release", "tasks:markCompleted"]
+
+
+def test_a_count_leads_to_the_tasks_that_it_counts(open_page, server, fan):
+    page = open_page(f"/runs/{fan}")
+
+    page.locator(".run-head").get_by_role("link", name="1 failed").click()
+
+    expect(page).to_have_url(f"{server.url}/runs/{fan}/tasks?state=failed")
+    expect(page.locator("table.tasks tbody tr")).to_have_count(1)
+
+
 def test_the_timeline_has_a_table_of_the_same(open_page, fan):
     page = open_page(f"/runs/{fan}/timeline")
 
@@ -256,6 +297,38 @@ def test_a_run_that_has_ended_can_be_deleted(open_page, server):
 
     expect(page).to_have_url(f"{server.url}/")
     assert server.runs(name=["^useless$"]) == []
+
+
+def test_a_run_that_is_deleted_elsewhere_is_gone_here_too(open_page, server):
+    run = server.submit({"tag": "brief", "tasks": {"a": {"job": shell("true")}}})
+    wait_until(lambda: server.state(run) == "succeeded", "it ends")
+    page = open_page(f"/runs/{run}/tasks/a")
+    page.watch.expected = ["404"]
+    expect(panel(page).get_by_text("Nothing was written.")).to_be_visible()
+    other = open_page(f"/runs/{run}")
+
+    other.get_by_role("button", name="Delete").click()
+    other.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    expect(page.get_by_role("heading", name=f"The run {run} was deleted")).to_be_visible()
+    expect(panel(page)).to_have_count(0)
+
+
+def test_what_keeps_a_run_from_going_on_stands_on_top(open_page, fan):
+    page = open_page("/")
+
+    def stranded(route):
+        answer = route.fetch()
+        said = {"state": "running", "endedAt": None, "problem": "it needs the pool 'night'"}
+        route.fulfill(response=answer, json={**answer.json(), **said})
+
+    page.route("**/api/v2/runs/*/events*", lambda route: route.abort())
+    page.route(f"**/api/v2/runs/{fan}", stranded)
+    page.watch.expected = ["ERR_FAILED"]
+    page.goto(f"{page.url}runs/{fan}")
+
+    expect(page.locator(".obstacle")).to_contain_text("it needs the pool 'night'")
+    expect(page.locator(".run-head")).to_contain_text("cannot go on")
 
 
 def test_a_run_that_is_not_there_is_told(open_page):

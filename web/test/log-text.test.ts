@@ -11,7 +11,7 @@ const numbered = (count: number) =>
 describe("a log that grows", () => {
   it("has the same lines in whatever pieces it comes", () => {
     const text = "one\ntwo\r\nthree\n\nfive";
-    const pieces = [...text].reduce(append, EMPTY_LOG);
+    const pieces = [...text].reduce((log, piece) => append(log, piece), EMPTY_LOG);
 
     expect(lineTexts(pieces)).toEqual(["one", "two", "three", ""]);
     expect(lineTexts(append(EMPTY_LOG, text))).toEqual(lineTexts(pieces));
@@ -35,6 +35,18 @@ describe("a log that grows", () => {
     expect(held.at(-1)).toBe(`line ${MOST_LINES + 9}`);
     expect(held[0]).toBe(`line ${log.dropped}`);
     expect(log.lineCount).toBe(MOST_LINES + 10);
+  });
+
+  it("keeps the beginning where that was asked for, and says that there is more", () => {
+    const whole = append(EMPTY_LOG, numbered(MOST_LINES), "start");
+    const log = append(append(whole, numbered(10), "start"), numbered(10), "start");
+
+    expect(whole.cut).toBe(false);
+    expect(log.cut).toBe(true);
+    expect(log.dropped).toBe(0);
+    expect(log.lineCount).toBe(MOST_LINES);
+    expect(lineTexts(log)).toEqual(lineTexts(whole));
+    expect(log.open).toBe("");
   });
 
   it("carries a colour from line to line", () => {

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from segue import __version__
-from segue.model.errors import OutsideError, UserError
+from segue.model.errors import UserError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +41,7 @@ def daggyd(
 
     Runs are kept: what a daemon that was killed has left, the next one takes over.
     """
+    from segue.cli.background import leave_terminal
     from segue.cli.daggyd_config import DaggydConfig, read_daggyd_config
     from segue.cli.serve import check_library, serve_with
     from segue.cli.serve_config import Config
@@ -66,54 +64,9 @@ def daggyd(
         verbose=verbose,
     )
     if daemonise:
-        serve_with(config, _told_parent(_leave_terminal()))
+        serve_with(config, leave_terminal("daggyd"))
     else:
         serve_with(config)
-
-
-def _leave_terminal() -> int:
-    """Go on in a process of its own; return where that says that it is ready.
-
-    The process that was called waits for that word, and leaves.
-    """
-    reading, writing = os.pipe()
-    if os.fork():
-        os.close(writing)
-        _leave(reading)
-    os.close(reading)
-    os.setsid()
-    if os.fork():
-        os._exit(0)
-    os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
-        os.dup2(nothing, stream)
-    os.close(nothing)
-    return writing
-
-
-def _leave(reading: int) -> NoReturn:
-    with os.fdopen(reading) as stream:
-        said = stream.read().strip()
-    if not said:
-        click.echo("daggyd: it did not start; without -d it says why", err=True)
-        os._exit(OutsideError.exit_code)
-    click.echo(said)
-    sys.stdout.flush()
-    os._exit(0)
-
-
-def _told_parent(writing: int) -> Callable[[str], None]:
-    """Return what says to the process that was called that we are ready."""
-
-    def tell(line: str) -> None:
-        os.write(writing, line.encode())
-        os.close(writing)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, 2)
-        os.close(nothing)
-
-    return tell
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from segue.model.errors import Problem, UserError, WorkflowError, did_you_mean
-from segue.model.location import Place
-from segue.model.pools import PoolSettings
+from segue.cli.json_config import ConfigChecks, read_config
+from segue.model.errors import did_you_mean
+from segue.model.pools import LEASE_S, PoolSettings, RunnerSettings
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 2503
@@ -34,9 +33,11 @@ _LOGGERS: Final[Mapping[str, Mapping[str, type]]] = {
 _EXECUTORS: Final[Mapping[str, Mapping[str, type]]] = {
     "ForkingTaskExecutor": {"threads": int},
     "SlurmTaskExecutor": {},
+    "DaggyRunnerTaskExecutor": {"runners": list, "token-file": str, "lease-seconds": int},
     "NoopTaskExecutor": {},
 }
-_WORDS: Final = {str: "a text", int: "a whole number", dict: "an object"}
+#: The numbers that mean something, where that is no port.
+_RANGES: Final = {"lease-seconds": (1, 30 * 24 * 3600)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +64,14 @@ def read_daggyd_config(path: str) -> DaggydConfig:
     UserError
         If it cannot be read, or, as `WorkflowError`, with all that is wrong with it.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        said = json.loads(text)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        place = Place(path, error.lineno, error.colno)
-        raise WorkflowError(
-            [Problem("bad_json", f"this is no JSON: {error.msg}", place)]
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON text") from error
-    checks = _Checks(path, text)
-    if not isinstance(said, dict):
-        checks.fault("", f"the config is an object, not {said!r}")
-        said = {}
+    said, checks = read_config(path)
     checks.kinds(said, _KINDS)
-    logger = checks.named(said, "logger", _LOGGERS)
-    executor = checks.named(said, "executor", _EXECUTORS)
-    if checks.problems:
-        raise WorkflowError(checks.problems)
+    logger = _named(checks, said, "logger", _LOGGERS)
+    executor = _named(checks, said, "executor", _EXECUTORS)
+    pool = _pool(executor, Path(path).absolute().parent) if not checks.problems else THIS_MACHINE
+    if pool.fault:
+        checks.fault("executor", f"executor: {pool.fault}")
+    checks.finish()
     host = said.get("ip", DEFAULT_HOST)
     return DaggydConfig(
         host="127.0.0.1" if host == "localhost" else host,
@@ -91,7 +79,7 @@ def read_daggyd_config(path: str) -> DaggydConfig:
         web_threads=said.get("web-threads"),
         events=_events(logger),
         store=_store(logger),
-        pool=_pool(executor),
+        pool=pool,
     )
 
 
@@ -112,8 +100,17 @@ def _store(logger: Named) -> str:
     return f"redis://{host}:{port}/0?prefix={prefix}"
 
 
-def _pool(executor: Named) -> PoolSettings:
+def _pool(executor: Named, folder: Path) -> PoolSettings:
     name, settings = executor
+    if name == "DaggyRunnerTaskExecutor":
+        token = settings.get("token-file") or os.environ.get("SEGUE_RUNNER_TOKEN_FILE", "")
+        runners = RunnerSettings(
+            tuple(settings.get("runners", ())),
+            # A file's paths are meant from where it lies.
+            str(folder / Path(token).expanduser()) if token else "",
+            settings.get("lease-seconds", LEASE_S),
+        )
+        return PoolSettings("runner", "runner", runner=runners)
     if name == "SlurmTaskExecutor":
         return PoolSettings("slurm", "slurm")
     if name == "NoopTaskExecutor":
@@ -121,55 +118,26 @@ def _pool(executor: Named) -> PoolSettings:
     return PoolSettings("local", "local", settings.get("threads"))
 
 
-class _Checks:
-    """Collects what is wrong with a config, with the places."""
-
-    def __init__(self, path: str, text: str) -> None:
-        self.path = path
-        self.text = text
-        self.problems: list[Problem] = []
-
-    def fault(self, key: str, message: str, hint: str = "") -> None:
-        found = re.search(rf'"{re.escape(key)}"\s*:', self.text) if key else None
-        before = self.text[: found.start()] if found else ""
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        self.problems.append(Problem("bad_config", message, Place(self.path, line, column), hint))
-
-    def kinds(self, said: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
-        for key, value in said.items():
-            if key not in kinds:
-                hint = did_you_mean(key, list(kinds)) or f"there are: {', '.join(kinds)}"
-                self.fault(key, f"{key!r} is no setting", hint)
-            elif type(value) is not kinds[key]:
-                self.fault(key, f"{key}: {value!r} is not {_WORDS[kinds[key]]}")
-            elif isinstance(value, int) and not 0 < value <= 65535:
-                self.fault(key, f"{key}: {value} is out of range")
-
-    def named(
-        self, said: Mapping[str, Any], key: str, known: Mapping[str, Mapping[str, type]]
-    ) -> Named:
-        """Return the name and the settings of a logger or an executor."""
-        value = said.get(key)
-        if not isinstance(value, dict):
-            return "", {}
-        name = value.get("name")
-        if name == "DaggyRunnerTaskExecutor":
-            self.fault(
-                "name",
-                "executor: DaggyRunnerTaskExecutor is not spoken to: Segue has no runners yet",
-                "use SlurmTaskExecutor for other machines, or ForkingTaskExecutor for this one",
-            )
-            return "", {}
-        if not isinstance(name, str) or name not in known:
-            hint = did_you_mean(str(name), list(known)) or f"there are: {', '.join(known)}"
-            self.fault("name" if "name" in value else key, f"{key}: {name!r} is not known", hint)
-            return "", {}
-        settings = value.get("config", {})
-        if not isinstance(settings, dict):
-            self.fault("config", f"{key}: config is an object, not {settings!r}")
-            return "", {}
-        self.kinds(settings, known[name])
-        for other in value.keys() - {"name", "config"}:
-            self.fault(other, f"{key}: {other!r} is no setting", "there are: name, config")
-        return name, settings
+def _named(
+    checks: ConfigChecks,
+    said: Mapping[str, Any],
+    key: str,
+    known: Mapping[str, Mapping[str, type]],
+) -> Named:
+    """Return the name and the settings of a logger or an executor."""
+    value = said.get(key)
+    if not isinstance(value, dict):
+        return "", {}
+    name = value.get("name")
+    if not isinstance(name, str) or name not in known:
+        hint = did_you_mean(str(name), list(known)) or f"there are: {', '.join(known)}"
+        checks.fault("name" if "name" in value else key, f"{key}: {name!r} is not known", hint)
+        return "", {}
+    settings = value.get("config", {})
+    if not isinstance(settings, dict):
+        checks.fault("config", f"{key}: config is an object, not {settings!r}")
+        return "", {}
+    checks.kinds(settings, known[name], _RANGES)
+    for other in value.keys() - {"name", "config"}:
+        checks.fault(other, f"{key}: {other!r} is no setting", "there are: name, config")
+    return name, settings

@@ -119,7 +119,10 @@ def _show_status(service: Any, run: RunRecord, wanted: TaskFilter, every: bool) 
     else:
         _show_templates(store, run)
     if run.state not in FINAL_RUN and not service.has_engine(run.id):
-        click.echo(f"no engine owns it now; take it up: segue resume {run.id}")
+        from segue.engine.refusal import refusal_of
+
+        refused = refusal_of(store, run.id)
+        click.echo(f"no engine owns it now; {refused or f'take it up: segue resume {run.id}'}")
 
 
 def _show_templates(store: Any, run: RunRecord) -> None:

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "delete": ("intervene", "Forget runs that have ended."),
     "study": ("study", "Show a run's tasks with their parameters."),
     "serve": ("serve", "Serve the page and the HTTP API; run what is submitted there."),
+    "runner": ("runner", "Run jobs for engines on other machines."),
     "token": ("token", "Let others use a server: make, list and revoke tokens."),
     "doctor": ("doctor", "Check this machine, the store and the engines."),
 }
@@ -51,7 +52,7 @@ REMOTE: Final[dict[str, str]] = {
     ),
 }
 #: Commands that have nothing to do with where runs are kept.
-EVERYWHERE: Final = frozenset({"convert", "serve", "doctor"})
+EVERYWHERE: Final = frozenset({"convert", "serve", "runner", "doctor"})
 
 INTERRUPTED: Final = 130
 

@@ -147,7 +147,8 @@ def show_status(
     else:
         _show_templates(client, run)
     if not is_over(run) and not (run["engine"] and run["engine"]["alive"]):
-        click.echo("no engine owns it now; the server takes it up as soon as it can")
+        refused = run.get("problem") or "the server takes it up as soon as it can"
+        click.echo(f"no engine owns it now; {refused}")
 
 
 def _show_tasks(client: Client, run: Mapping[str, Any], states: tuple[str, ...]) -> None:

@@ -120,7 +120,7 @@ def assemble(config: Config) -> tuple[ServerSettings, Parts]:
     clock = SystemClock()
     pools = config.pools
     for pool in pools:
-        wiring.check_pool(pool.executor)
+        wiring.check_settings(pool)
     if pools:
         shown = [PoolShown(each.name, each.executor, each.limit) for each in pools]
         if not any(each.name == DEFAULT_POOL for each in pools):
@@ -142,7 +142,8 @@ def assemble(config: Config) -> tuple[ServerSettings, Parts]:
     def open_executors() -> Mapping[str, Executor]:
         if pools:
             return wiring.open_pools(state, clock, pools, slots=config.jobs)
-        return wiring.open_executors(state, clock, slots=config.jobs)
+        # Whoever looks at the runners wants to see them before the first job.
+        return wiring.open_executors(state, clock, slots=config.jobs, at_once=("runner",))
 
     def may_adopt(run: RunRecord) -> bool:
         # Their own commands keep more than a run in step: a study's tables, a job's server.

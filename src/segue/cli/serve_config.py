@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from segue.model.errors import Problem, UserError, WorkflowError, did_you_mean
 from segue.model.location import Place
-from segue.model.pools import PoolSettings
+from segue.model.pools import LEASE_S, PoolSettings, RunnerSettings
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8450
@@ -51,7 +51,13 @@ _KINDS: Final[Mapping[str, type]] = {
     "default_pool": str,
     "pools": dict,
 }
-_POOL_KINDS: Final[Mapping[str, type]] = {"executor": str, "limit": int}
+_POOL_KINDS: Final[Mapping[str, type]] = {
+    "executor": str,
+    "limit": int,
+    "runners": list,
+    "token_file": str,
+    "lease_s": int,
+}
 
 
 def config_of(file: str, options: Mapping[str, Any]) -> Config:
@@ -78,7 +84,7 @@ def config_of(file: str, options: Mapping[str, Any]) -> Config:
         workspace=folder / Path(workspace).expanduser() if workspace else None,
         body_limit_bytes=said.get("body_limit_mib", DEFAULT_BODY_LIMIT_MIB) * 2**20,
         cors_origins=tuple(options.get("cors_origins") or said.get("cors_origins", ())),
-        pools=pools_of(said),
+        pools=pools_of(said, Path(file).expanduser().absolute().parent if file else Path.cwd()),
         default_pool=said.get("default_pool", DEFAULT_POOL),
         jobs=options.get("jobs"),
         verbose=bool(options.get("verbose")),
@@ -111,12 +117,21 @@ def read_config(path: str) -> dict[str, Any]:
     return said
 
 
-def pools_of(said: Mapping[str, Any]) -> tuple[PoolSettings, ...]:
-    """Return the pools of a file that was checked."""
-    return tuple(
-        PoolSettings(name, each["executor"], each.get("limit"))
-        for name, each in said.get("pools", {}).items()
-    )
+def pools_of(said: Mapping[str, Any], folder: Path) -> tuple[PoolSettings, ...]:
+    """Return the pools of a file in `folder` that was checked."""
+    return tuple(_pool_of(name, each, folder) for name, each in said.get("pools", {}).items())
+
+
+def _pool_of(name: str, said: Mapping[str, Any], folder: Path) -> PoolSettings:
+    runner = None
+    if said.keys() & {"runners", "token_file", "lease_s"}:
+        token = said.get("token_file", "")
+        runner = RunnerSettings(
+            tuple(said.get("runners", ())),
+            str(folder / Path(token).expanduser()) if token else "",
+            said.get("lease_s", LEASE_S),
+        )
+    return PoolSettings(name, said["executor"], said.get("limit"), runner)
 
 
 def _check(path: str, text: str, said: Mapping[str, Any]) -> list[Problem]:
@@ -132,7 +147,7 @@ def _check(path: str, text: str, said: Mapping[str, Any]) -> list[Problem]:
             problems.append(Problem("no_executor", message, place, hint))
             continue
         found = _check_table(path, text, pool, table, _POOL_KINDS)
-        if not found and (fault := PoolSettings(name, pool["executor"], pool.get("limit")).fault):
+        if not found and (fault := _pool_of(name, pool, Path(path).parent).fault):
             found = [Problem("bad_pool", fault, place)]
         problems += found
     default = said.get("default_pool", DEFAULT_POOL)
@@ -158,7 +173,7 @@ def _check_table(
         if type(value) is not kind:
             message = f"{name}: {value!r} is not {_WORDS[kind]}"
             problems.append(Problem("wrong_type", message, place))
-        elif isinstance(value, int) and not _LEAST.get(name, 0) <= value <= 65535:
+        elif isinstance(value, int) and not _LEAST.get(name, 0) <= value <= _MOST.get(name, 65535):
             problems.append(Problem("out_of_range", f"{name}: {value} is out of range", place))
         elif isinstance(value, list) and not all(type(each) is str for each in value):
             problems.append(Problem("wrong_type", f"{name}: not all of it is text", place))
@@ -166,7 +181,8 @@ def _check_table(
 
 
 #: No body at all would be taken.
-_LEAST: Final = {"body_limit_mib": 1}
+_LEAST: Final = {"body_limit_mib": 1, "lease_s": 1}
+_MOST: Final = {"lease_s": 30 * 24 * 3600}
 _WORDS: Final = {str: "a text", int: "a whole number", list: "an array", dict: "a table"}
 
 

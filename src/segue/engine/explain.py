@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from segue.engine.refusal import refusal_of
 from segue.model.errors import shorten
 from segue.model.run import AttemptRecord, RunRecord
 from segue.model.states import FINAL, FINAL_RUN, OUTSIDE, Cause, RunState, TaskState
@@ -42,8 +43,12 @@ def explain(
         said = _waiting(store, run, stored, now)
     sentence, reasons, steps = said
     if state not in FINAL and not engine and run.state not in FINAL_RUN:
+        refused = refusal_of(store, run.id)
         reasons = [*reasons, "no engine owns the run now, so nothing of it moves"]
-        steps = [*steps, f"segue resume {run.id}"]
+        if refused:
+            reasons = [*reasons, refused]
+        else:
+            steps = [*steps, f"segue resume {run.id}"]
     if state not in FINAL and run.cancelling:
         reasons = [*reasons, "the run is being cancelled"]
     return Explanation(stored.node.name, state.value, sentence, reasons, steps)
@@ -95,7 +100,9 @@ def _outside(stored: StoredNode, attempts: list[AttemptRecord], now: float) -> S
             return "it has ended, and what it printed is being read", reasons, []
         return f"it has been running for {duration(now - attempt.started_at)}", reasons, []
     if stored.record.state is TaskState.SUBMITTED:
-        return "the executor has it, and has not begun it", reasons, []
+        since = duration(max(0.0, now - attempt.submitted_at)) if attempt.submitted_at else ""
+        had = f"has had it for {since}" if since else "has it"
+        return f"the executor {had}, and has not begun it", reasons, []
     return "it is being handed to the executor", reasons, []
 
 

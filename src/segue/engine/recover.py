@@ -7,8 +7,10 @@ import socket
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from segue.engine.commands import CommandKind
 from segue.engine.live_run import LiveRun
 from segue.engine.owner import certainly_dead
+from segue.engine.refusal import note_refusal
 from segue.engine.scheduler import LEASE_S, Scheduler
 from segue.model.errors import NotFoundError, RefusedError
 from segue.model.run import AttemptRecord, Lease
@@ -80,7 +82,8 @@ def prepare(
 ) -> Taken:
     """Own a run and load it, which takes a while where it is large: see `take_over`.
 
-    May be done in another thread than the scheduler's, with a store of its own.
+    May be done in another thread than the scheduler's, with a store of its own. Why a run
+    is refused that nobody else owns is written into its history.
     """
     now = scheduler.clock.now()
     record = store.run(run)
@@ -101,13 +104,30 @@ def prepare(
     assert lease is not None
     try:
         live = load(store, run)
-        _check_takeable(live, before, scheduler, force=force)
+        try:
+            _check_takeable(store, live, before, scheduler, force=force)
+        except RefusedError as error:
+            note_refusal(store, live.record, lease, error, now)
+            raise
     except BaseException:
-        store.release(lease)
+        _give_back(store, lease, before, now)
         raise
     if slots is not None:
         live.record = replace(live.record, slots=slots)
     return Taken(live, lease, before)
+
+
+def _give_back(store: Store, lease: Lease, before: Lease | None, now: float) -> None:
+    """Own the run no longer; its lease says again where its last engine was.
+
+    If it named us, we would find at the next look that nothing has been left elsewhere.
+    """
+    if before is not None:
+        as_before = replace(
+            lease, host=before.host, process_id=before.process_id, doorbell=before.doorbell
+        )
+        lease = store.acquire(as_before, now) or lease
+    store.release(lease)
 
 
 def begin(scheduler: Scheduler, taken: Taken, owner: str) -> LiveRun:
@@ -119,34 +139,44 @@ def begin(scheduler: Scheduler, taken: Taken, owner: str) -> LiveRun:
 
 
 def _check_takeable(
-    live: LiveRun, before: Lease | None, scheduler: Scheduler, *, force: bool
+    store: Store, live: LiveRun, before: Lease | None, scheduler: Scheduler, *, force: bool
 ) -> None:
     """Raise `RefusedError` if the run cannot go on here."""
-    run = live.record.id
-    missing = _pools_of(live, scheduler) - set(scheduler.dispatch.pools())
+    run, here = live.record.id, socket.gethostname()
+    known = scheduler.dispatch.pools()
+    missing = _pools_of(store, live, scheduler) - set(known)
     if missing:
         raise RefusedError(
-            f"run {run} needs the pool {min(missing)!r}, which is not to be had here",
-            f"there is: {', '.join(scheduler.dispatch.pools())}; take it up where it was begun",
+            f"run {run} needs the pool {min(missing)!r}, which is not to be had on {here}",
+            f"there is: {', '.join(known)}; let a server have a pool of that name, "
+            "or cancel the run",
         )
     if not force and before is not None and _left_elsewhere(live, before, scheduler):
         raise RefusedError(
-            f"run {run} has left processes on {before.host}, which cannot be seen from here",
+            f"run {run} has left processes on {before.host}, which cannot be seen from {here}",
             f"resume it on {before.host}, or, if that machine is gone, add --force: "
             "what ran there is then counted as lost and started again",
         )
 
 
-def _pools_of(live: LiveRun, scheduler: Scheduler) -> set[str]:
+def _pools_of(store: Store, live: LiveRun, scheduler: Scheduler) -> set[str]:
     """Return the pools that the run has jobs in, and those that it will start tasks in."""
     pools = {attempt.place for attempt in live.attempts.values()}
-    if not scheduler.draining:
+    if not scheduler.draining and not _is_to_end(store, live):
         pools |= {
             node.pool or live.record.pool
             for node, record in zip(live.nodes, live.records, strict=True)
             if isinstance(node, Task) and record.state not in FINAL
         }
     return pools - {""}
+
+
+def _is_to_end(store: Store, live: LiveRun) -> bool:
+    """Tell whether the run is cancelled, or will be before anything of it can start."""
+    return live.record.cancelling or any(
+        command.kind == CommandKind.CANCEL and not command.argument.get("tasks")
+        for command in store.commands([live.record.id])
+    )
 
 
 def _left_elsewhere(live: LiveRun, before: Lease, scheduler: Scheduler) -> bool:

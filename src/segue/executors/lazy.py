@@ -13,6 +13,7 @@ from segue.protocols.executor import (
     RunReport,
     TakesHints,
 )
+from segue.protocols.runners_shown import NO_RUNNERS, RunnersShown, ShowsRunners
 
 
 class Lazy:
@@ -54,6 +55,11 @@ class Lazy:
         inner: object = self._inner
         if isinstance(inner, TakesHints):
             inner.hint(jobs)
+
+    def runners(self) -> RunnersShown:
+        """Return its runners, if it has such."""
+        inner: object = self._inner
+        return inner.runners() if isinstance(inner, ShowsRunners) else NO_RUNNERS
 
     def forget(self, jobs: Sequence[JobKey]) -> None:
         """Pass it on."""

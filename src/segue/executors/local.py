@@ -89,8 +89,14 @@ class LocalExecutor:
         except OSError:
             return
 
-    def submit(self, jobs: Sequence[Job]) -> Sequence[RunReport]:
-        """Hand the jobs to the keeper; return the ends of those that need no process."""
+    def submit(
+        self, jobs: Sequence[Job], leases: Mapping[JobKey, float] | None = None
+    ) -> Sequence[RunReport]:
+        """Hand the jobs to the keeper; return the ends of those that need no process.
+
+        `leases` are seconds after which a job is stopped unless `renew` says otherwise, even
+        if we have died by then; a job without one lives as long as it likes.
+        """
         now = time.time()
         known = []
         messages: list[list[Any]] = []
@@ -110,8 +116,16 @@ class LocalExecutor:
             text = f"cannot start the keeper of local jobs: {error}"
             return known + [local_protocol.unreachable(key, now, text) for key in keys.values()]
         link.jobs.update(keys)
-        self._post(link, messages)
+        # In one line with the jobs, so that none is ever there without its lease.
+        self._post(link, messages + _lease_messages(leases or {}, keys))
         return known
+
+    def renew(self, leases: Mapping[JobKey, float]) -> None:
+        """Let the jobs live for so many seconds more, counted from now."""
+        for link in self._links.values():
+            messages = _lease_messages(leases, link.jobs)
+            if messages:
+                self._post(link, messages)
 
     def poll(self, jobs: Mapping[JobKey, str]) -> Sequence[RunReport]:
         """Return what `collect` does: nobody needs to ask."""
@@ -393,6 +407,15 @@ class LocalExecutor:
             os.eventfd_read(self._bell)
         except BlockingIOError:
             return
+
+
+def _lease_messages(leases: Mapping[JobKey, float], known: Mapping[str, JobKey]) -> list[Any]:
+    """Return what tells a keeper the leases of those jobs that it knows."""
+    by_seconds: dict[float, list[str]] = {}
+    for key, seconds in leases.items():
+        if key.name in known:
+            by_seconds.setdefault(seconds, []).append(key.name)
+    return [["lease", seconds, *names] for seconds, names in by_seconds.items()]
 
 
 def _log_of(spool: Path) -> str:

@@ -14,10 +14,12 @@ The routes
 ``PUT /api/v1/tasks/{name}``
     Hands a job over. The name is `JobKey.name`, so that handing it over again is harmless:
     202 taken, 200 had it already, 409 no room now (``insufficient_capacity``), 422 it can
-    never have it (``too_large``, ``bad_job``). Body: `Order`.
+    never have it (``too_large``, ``bad_job``), 503 it takes nothing now (``stopping``,
+    ``cannot_store``). A name that was ``returned`` may be handed over again. Body: `Order`.
 ``GET /api/v1/tasks?owner=O&after=N&wait=S``
     What has changed of this owner's jobs since number N: `Changes`. Waits up to S seconds
-    for something to say. That an owner asks here is what keeps its jobs alive.
+    for something to say, or for more room, and at the most for a third of the owner's
+    shortest lease. That an owner asks here is what keeps its jobs alive.
 ``POST /api/v1/find``
     ``{"owner": O, "names": [...]}``: `Changes` with one entry a known name. These jobs are
     the owner's from now on: an engine has taken over from another.
@@ -29,6 +31,7 @@ The routes
     Stops the job with all that it started; its end comes as any other. 202, or 404.
 ``POST /api/v1/acks``
     ``{"names": [...]}``: their ends are stored and their output fetched: forget them.
+    ``{"forgotten": N}`` of them had ended.
 
 Every refusal is ``{"code": ..., "message": ..., "hint": ...}``. Where the runner has a token,
 all but ``/ready`` ask for ``Authorization: Bearer TOKEN``.
@@ -40,6 +43,10 @@ With each order the engine says for how long its job may live without anybody as
 runner itself is dead, what holds its jobs stops them after the same time. So an engine that
 has heard nothing for `lease_s`, and a little, knows that nothing of it is left, and may let
 the job run elsewhere.
+
+The runner counts from the arrival of the last question, so an engine counts from the last
+one that it *sent*, heard or not. A little is `STOPPED_WITHIN_S`: what is stopped is asked
+politely first.
 """
 
 from __future__ import annotations
@@ -72,6 +79,10 @@ RUNNING: Final = "running"
 ENDED: Final = "ended"
 #: It certainly never began, and never will.
 RETURNED: Final = "returned"
+
+
+#: A job whose lease is over is gone after so many seconds more.
+STOPPED_WITHIN_S: Final = 15.0
 
 
 def needs_of(resources: Resources) -> dict[str, int]:
@@ -369,7 +380,10 @@ def _text(value: Any, name: str) -> str:
 def _number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise ValueError(f"{name} is a number, not {_shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} is too large a number") from error
 
 
 def _whole(value: Any, name: str) -> int:

@@ -16,6 +16,7 @@ from segue.server import (
     crossing,
     problems,
     routes_daggy,
+    routes_health,
     routes_live,
     routes_logs,
     routes_pictures,
@@ -23,6 +24,7 @@ from segue.server import (
     routes_runs,
     routes_service,
     routes_tasks,
+    routes_together,
     static,
 )
 from segue.server.bodies import Envelope
@@ -61,11 +63,13 @@ def make_app(settings: ServerSettings, parts: Parts) -> FastAPI:
     for each in (
         routes_runs,
         routes_tasks,
+        routes_together,
         routes_logs,
         routes_pictures,
         routes_report,
         routes_live,
         routes_service,
+        routes_health,
         routes_daggy,
     ):
         app.include_router(each.routes(site))

@@ -6,7 +6,7 @@ pair of UTF-16.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -97,6 +97,26 @@ class Reason(Body):
 
 class GivenReason(Body):
     """Why something is asked, which must be said."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+#: So many tasks can be named in one request.
+NAMES_AT_MOST: Final = 1000
+
+
+class ManyTasks(Reason):
+    """Tasks by name, at most 1,000, and why something is asked of them.
+
+    Those that it would not change are left out; with `allOrNone` one such refuses all.
+    """
+
+    names: Annotated[list[str], Field(min_length=1, max_length=NAMES_AT_MOST)]
+    all_or_none: bool = False
+
+
+class ManyTasksWithReason(ManyTasks):
+    """Tasks by name, at most 1,000, and why something is asked, which must be said."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segue.engine.owner import certainly_dead
+from segue.engine.refusal import refusal_of
 from segue.engine.service import Service
 from segue.model.errors import NotFoundError, did_you_mean, shorten
 from segue.model.run import AttemptRecord, Lease
@@ -100,6 +101,15 @@ class Desk:
     def is_alive(self, lease: Lease) -> bool:
         """Tell whether the engine that holds the lease lives, as far as can be known."""
         return lease.until > self.clock.now() and not certainly_dead(lease)
+
+    def problem_of(self, row: RunRow, lease: Lease | None) -> str | None:
+        """Return why no engine has taken the run up, of which `lease` is the newest engine.
+
+        None: it has its engine or needs none, or nobody has refused it.
+        """
+        if row.record.state in FINAL_RUN or (lease is not None and self.is_alive(lease)):
+            return None
+        return refusal_of(self.store, row.record.id) or None
 
     def close(self) -> None:
         """Let go of the store."""

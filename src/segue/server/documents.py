@@ -97,7 +97,7 @@ class EngineDocument(Document):
 
 
 class RunSummary(Document):
-    """A run in a list."""
+    """A run in a list; `problem` says why no engine could take it up, and what helps."""
 
     id: str
     number: int
@@ -119,6 +119,7 @@ class RunSummary(Document):
     limit: Count
     priority: int
     engine: EngineDocument | None
+    problem: str | None
     submitted_by: str | None
 
 
@@ -150,6 +151,14 @@ class Submitted(Document):
     state: RunState
     task_count: Count
     warnings: list[DocumentProblem]
+
+
+class ManyAsked(Document):
+    """What was asked of many tasks: of so many, and which were left out as they are."""
+
+    run: RunSummary
+    asked: Count
+    left_out: list[str]
 
 
 # Tasks -------------------------------------------------------------------------
@@ -276,6 +285,28 @@ class Pools(Document):
     """All pools of this server."""
 
     pools: list[Pool]
+
+
+class Runner(Document):
+    """A runner as it was last heard; `said` is what went wrong with it last."""
+
+    url: str
+    hostname: str
+    reachable: bool
+    said: str
+    total: dict[str, Count]
+    free: dict[str, int]
+    running: Count
+    enforced: bool
+    version: str
+
+
+class PoolRunners(Document):
+    """The runners of a pool, and how many jobs wait for room on one of them."""
+
+    pool: str
+    waiting: Count
+    runners: list[Runner]
 
 
 class ServerEngine(Document):

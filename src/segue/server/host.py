@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from segue.engine.engine import Engine
@@ -22,6 +22,8 @@ from segue.engine.scheduler import Turn
 from segue.model.errors import SegueError, StoreError
 from segue.model.run import RunRecord
 from segue.model.states import RunState, TaskState
+from segue.protocols.executor import Executor
+from segue.protocols.runners_shown import NO_RUNNERS, RunnersShown, ShowsRunners
 from segue.protocols.store import Store
 from segue.server.settings import Parts, ServerSettings
 
@@ -63,6 +65,7 @@ class Host:
         self._loading: set[str] = set()
         self._loaded: queue.SimpleQueue[tuple[Engine, Taken]] = queue.SimpleQueue()
         self._engine: Engine | None = None
+        self._executors: Mapping[str, Executor] = {}
         self._stopping = threading.Event()
         self._turned_at = time.monotonic()
         self._looked_at = 0.0
@@ -95,6 +98,11 @@ class Host:
         """How many runs it drives now."""
         engine = self._engine
         return len(engine.scheduler.runs) if engine is not None else 0
+
+    def runners(self, pool: str) -> RunnersShown:
+        """Return what is known of a pool's runners; none where it has no such."""
+        executor: object = self._executors.get(pool)
+        return executor.runners() if isinstance(executor, ShowsRunners) else NO_RUNNERS
 
     def stop(self) -> None:
         """Start nothing more, and leave; what runs goes on and can be taken over."""
@@ -135,9 +143,10 @@ class Host:
     def _drive(self) -> None:
         store = self._parts.open_store()
         try:
+            executors = self._parts.open_executors()
             engine = Engine(
                 store,
-                self._parts.open_executors(),
+                executors,
                 self._parts.grow,
                 self._parts.clock,
                 self._settings.state,
@@ -148,7 +157,7 @@ class Host:
         except BaseException:
             store.close()
             raise
-        self._engine = engine
+        self._engine, self._executors = engine, executors
         try:
             while not self._stopping.is_set():
                 self._look(engine, store)
@@ -158,7 +167,7 @@ class Host:
                 store.release(self._loaded.get()[1].lease)
             self._drain(engine)
         finally:
-            self._engine = None
+            self._engine, self._executors = None, {}
             engine.close()
             store.close()
 

@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segue.server.problems import ApiError, problem_response
@@ -37,12 +38,12 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit_bytes = self._limit_bytes
-        if scope["path"] not in DOCUMENTS:
+        if not self.takes_documents(scope["path"]):
             limit_bytes = min(limit_bytes, SMALL_BYTES)
         said = _said_length(scope)
         if said is not None and said > limit_bytes:
             await self._discard(receive)
-            response = problem_response(_refusal(limit_bytes))
+            response = self.answer(_refusal(limit_bytes))
             await response(scope, receive, send)
             return
         taken, whole = 0, False
@@ -64,6 +65,14 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+    def takes_documents(self, path: str) -> bool:
+        """Tell whether bodies up to the limit may be sent to a path, or small ones alone."""
+        return path in DOCUMENTS
+
+    def answer(self, error: ApiError) -> Response:
+        """Return how a refusal is told."""
+        return problem_response(error)
 
     async def _discard(self, receive: Receive) -> None:
         until, left = time.monotonic() + DISCARD_S, self._limit_bytes * DISCARD_TIMES

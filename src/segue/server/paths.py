@@ -12,6 +12,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from fastapi import Path
 from pydantic import AfterValidator
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from segue.server.problems import ApiError, problem_response
@@ -32,10 +33,14 @@ class RawPaths:
         fault = fault_of(raw)
         if fault:
             error = ApiError(400, fault, code="bad_path")
-            await problem_response(error, head=scope["method"] == "HEAD")(scope, receive, send)
+            await self.answer(error, scope["method"] == "HEAD")(scope, receive, send)
             return
         scope["path"] = raw.partition(b"?")[0].decode("ascii")
         await self._app(scope, receive, send)
+
+    def answer(self, error: ApiError, head: bool) -> Response:
+        """Return how a refusal is told."""
+        return problem_response(error, head=head)
 
 
 def fault_of(raw: bytes) -> str:

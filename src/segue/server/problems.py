@@ -20,6 +20,7 @@ from segue.model.errors import (
     Problem,
     RefusedError,
     SegueError,
+    StoreError,
     UserError,
     WorkflowError,
 )
@@ -32,6 +33,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 PROBLEMS_TOLD: Final = 1000
 #: Where the store is away, clients may come back after so many seconds.
 RETRY_AFTER_S: Final = 2
+#: What strangers, and viewers, are told then: its address is none of their business.
+STORE_AWAY: Final = "the store cannot be reached now"
 
 _CODES: Final[Mapping[int, str]] = {
     400: "bad_request",
@@ -122,6 +125,8 @@ async def _tell(request: Request, error: Exception) -> Response:
     if isinstance(error, OutsideError):
         # Without the address: the store is away for all of them, and that is told once.
         log.warning("answered 503: %s", error)
+    if isinstance(error, StoreError) and not request.app.state.site.gate.trusts(request):
+        error = StoreError(STORE_AWAY)
     told = api_error(error) if isinstance(error, SegueError) else error
     assert isinstance(told, ApiError)
     return problem_response(told, head=request.method == "HEAD")

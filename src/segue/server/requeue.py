@@ -11,9 +11,10 @@ from segue.model.definition import task_to_json
 from segue.model.errors import RefusedError, shorten
 from segue.model.states import RETRIABLE, TaskState
 from segue.model.workflow import Task
-from segue.protocols.store import StoredNode, TaskFilter
+from segue.protocols.store import StoredNode
 from segue.server.bodies import JobPatch, TaskPatch, TaskRequeue
 from segue.server.desk import Desk
+from segue.server.fitting import named_tasks
 from segue.server.problems import ApiError
 from segue.server.skeletons import Skeletons
 
@@ -37,7 +38,7 @@ def wishes_of(
         If none of them may run again.
     """
     desk.run(run)
-    chosen = _named(desk, run, names) if names is not None else None
+    chosen = named_tasks(desk, run, names) if names is not None else None
     if chosen is not None and not chosen:
         raise ApiError(422, "tasks: no names are given", hint="leave it out to mean all")
     wanted = [each.node.name for each in chosen or ()]
@@ -61,18 +62,6 @@ def wishes_of(
     return wishes
 
 
-def _named(desk: Desk, run: str, names: Sequence[str]) -> list[StoredNode]:
-    found = {
-        each.node.name: each
-        for each in desk.store.nodes(run, TaskFilter(names=tuple(dict.fromkeys(names))))
-        if isinstance(each.node, Task)
-    }
-    for name in names:
-        if name not in found:
-            desk.task(run, name)  # says what is wrong with it
-    return list(found.values())
-
-
 def _check_retriable(chosen: Collection[StoredNode]) -> None:
     if any(each.record.state in RETRIABLE for each in chosen):
         return
@@ -88,7 +77,7 @@ def _check_retriable(chosen: Collection[StoredNode]) -> None:
 def _definitions(
     desk: Desk, run: str, patches: Mapping[str, TaskPatch]
 ) -> dict[str, dict[str, Any]]:
-    found = {each.node.name: each for each in _named(desk, run, list(patches))}
+    found = {each.node.name: each for each in named_tasks(desk, run, list(patches))}
     definitions = {}
     for name, patch in patches.items():
         stored = found[name]

@@ -1,6 +1,6 @@
 """`/api/v2/runs`: submit, list, look, change, remove."""
 
-import shutil
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -22,6 +22,7 @@ from segue.server.masking import masked_document
 from segue.server.paths import RunName
 from segue.server.problems import ApiError
 from segue.server.queries import RUNS_AT_MOST, next_of_runs, run_query
+from segue.server.removal import remove_run
 from segue.server.requeue import wishes_of
 from segue.server.site import Site
 
@@ -128,7 +129,7 @@ def _looking(router: APIRouter, site: Site) -> None:
     async def get_spec(request: Request, run: RunName) -> Response:
         """Return the document as it was submitted; viewers see it without secrets."""
         caller: Caller = request.state.caller
-        return await answer(site, request, lambda desk: _spec(desk, run, caller, site))
+        return await answer(site, request, lambda desk: _spec(desk, run, caller))
 
 
 def _submitting(router: APIRouter, site: Site) -> None:
@@ -342,12 +343,12 @@ def _run(desk: Desk, name: str, site: Site) -> d.Run:
     return shapes.run(desk, row, continued)
 
 
-def _spec(desk: Desk, run: str, caller: Caller, site: Site) -> Answer:
+def _spec(desk: Desk, run: str, caller: Caller) -> Answer:
     record = desk.run(run).record
     spec = record.reading.get("spec")
     if not spec:
         raise ApiError(404, f"run {run} was not submitted with a document")
-    path = site.settings.workspace / run / spec["file"]
+    path = Path(record.workspace) / spec["file"]
     if path.is_symlink() or not path.is_file():
         raise ApiError(404, f"run {run} has no document here")
     text = path.read_text(encoding="utf-8", errors="replace")
@@ -365,12 +366,6 @@ def _check_resumable(desk: Desk, run: str) -> None:
 
 
 def _delete(desk: Desk, run: str, site: Site) -> None:
-    record = desk.run(run).record
-    if record.state not in FINAL_RUN:
-        raise RefusedError(f"run {run} has not ended: {record.state}", "kill it first")
-    desk.store.delete_run(run)
+    remove_run(desk, run)
     site.skeletons.forget(run)
     site.cache.forget(run)
-    own = site.settings.workspace / run
-    if record.workspace == str(own) and not own.is_symlink():
-        shutil.rmtree(own, ignore_errors=True)

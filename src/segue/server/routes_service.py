@@ -1,10 +1,10 @@
-"""The server itself: pools, who I am, whether it works, its numbers."""
+"""The server itself: pools, who I am, its numbers."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from segue import __version__
-from segue.model.errors import NotFoundError, SegueError, did_you_mean
+from segue.model.errors import NotFoundError, did_you_mean
 from segue.model.states import TaskState
 from segue.protocols.windows import RunQuery
 from segue.server import documents as d
@@ -30,11 +30,20 @@ def routes(site: Site) -> APIRouter:
         """Return one pool."""
 
         def found(desk: Desk) -> d.Pool:
-            known = {each.name: each for each in pools(desk, site)}
-            if name not in known:
-                hint = did_you_mean(name, list(known)) or f"there are: {', '.join(known)}"
-                raise NotFoundError(f"there is no pool {name!r}", hint)
-            return known[name]
+            check_known(name, site)
+            return {each.name: each for each in pools(desk, site)}[name]
+
+        return await answer(site, request, found)
+
+    @router.get("/api/v2/pools/{name}/runners", response_model=d.PoolRunners, dependencies=[viewer])
+    async def list_runners(request: Request, name: Part) -> Response:
+        """Return the runners of a pool as they were last heard; none where it has no such."""
+
+        def found(desk: Desk) -> d.PoolRunners:
+            check_known(name, site)
+            shown = site.host.runners(name)
+            runners = [d.Runner(**each._asdict()) for each in shown.runners]
+            return d.PoolRunners(pool=name, waiting=shown.waiting, runners=runners)
 
         return await answer(site, request, found)
 
@@ -57,29 +66,6 @@ def routes(site: Site) -> APIRouter:
         )
         return await answer(site, request, lambda desk: document)
 
-    @router.get("/ready", response_model=d.Ready)
-    async def ready() -> d.Ready:
-        """Say that the server answers."""
-        return d.Ready()
-
-    @router.get("/health", response_model=d.Health, responses={503: {"model": d.Health}})
-    async def health(request: Request) -> Response:
-        """Say whether store and engine work."""
-        store = "ok"
-        try:
-            await site.office.ask(lambda desk: desk.store.runs(limit=1))
-        except SegueError as error:
-            store = Exception.__str__(error)
-        engine = site.host.trouble or ("ok" if site.host.alive else "it does not answer")
-        good = store == engine == "ok"
-        document = d.Health(status="ok" if good else "failing", store=store, engine=engine)
-        return Response(
-            document.model_dump_json(by_alias=True),
-            200 if good else 503,
-            {"Cache-Control": "no-store"},
-            "application/json",
-        )
-
     @router.get(
         "/metrics",
         dependencies=[viewer],
@@ -101,6 +87,14 @@ def routes(site: Site) -> APIRouter:
         return await answer(site, request, page)
 
     return router
+
+
+def check_known(name: str, site: Site) -> None:
+    """Raise `NotFoundError` if there is no pool of that name."""
+    known = [each.name for each in site.settings.pools]
+    if name not in known:
+        hint = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        raise NotFoundError(f"there is no pool {name!r}", hint)
 
 
 def pools(desk: Desk, site: Site) -> list[d.Pool]:

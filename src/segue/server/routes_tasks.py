@@ -6,14 +6,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from segue.engine.commands import CommandKind
-from segue.model.errors import RefusedError, shorten
-from segue.model.states import FINAL, OUTSIDE, TaskState
+from segue.model.states import TaskState
 from segue.server import bodies, shapes
 from segue.server import documents as d
 from segue.server.answers import Answer, answer
 from segue.server.asking import ask
 from segue.server.auth import GuardedRoute, operator, viewer
 from segue.server.desk import Desk
+from segue.server.fitting import fitting_tasks
 from segue.server.paths import Part, RunName, TaskName
 from segue.server.queries import TASKS_AT_MOST, next_of_tasks, task_query
 from segue.server.requeue import wishes_of
@@ -156,15 +156,4 @@ def _asking(router: APIRouter, site: Site) -> None:
 
 def _check_fits(desk: Desk, run: str, task: str, wanted: CommandKind) -> None:
     """Raise `RefusedError` where what is asked would change nothing, and say why."""
-    desk.run(run)
-    record = desk.task(run, task).record
-    state, name = record.state, shorten(task)
-    if wanted is CommandKind.CANCEL and state in FINAL:
-        raise RefusedError(f"task {name!r} has ended already: {state}")
-    if wanted is CommandKind.HOLD and (state in FINAL or state in OUTSIDE):
-        raise RefusedError(f"task {name!r} cannot be held: it is {state}")
-    if wanted is CommandKind.RELEASE and not record.held:
-        raise RefusedError(f"task {name!r} is not held")
-    if wanted is CommandKind.MARK_DONE and (state is TaskState.SUCCEEDED or state in OUTSIDE):
-        hint = "kill it first" if state in OUTSIDE else ""
-        raise RefusedError(f"task {name!r} cannot be marked as done: it is {state}", hint)
+    fitting_tasks(desk, run, [task], wanted, all_or_none=True)

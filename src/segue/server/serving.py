@@ -94,30 +94,33 @@ class TimelyProtocol(H11Protocol):
         self._watch()
 
 
+def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """Return how every server of ours meets the world."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        lifespan="on",
+        ws="none",
+        http=TimelyProtocol,
+        h11_max_incomplete_event_size=HEADERS_BYTES,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=LAST_ANSWERS_S,
+        backlog=min(AT_ONE_GO, room_for_connections() // 8),
+    )
+
+
 class Serving(uvicorn.Server):
     """Serves until told to stop; streams end first, so that nobody waits for them."""
 
     def __init__(
         self, app: FastAPI, settings: ServerSettings, sockets: list[socket.socket]
     ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                lifespan="on",
-                ws="none",
-                http=TimelyProtocol,
-                h11_max_incomplete_event_size=HEADERS_BYTES,
-                timeout_keep_alive=IDLE_S,
-                timeout_graceful_shutdown=LAST_ANSWERS_S,
-                backlog=min(AT_ONE_GO, room_for_connections() // 8),
-            )
-        )
+        super().__init__(server_config(app, settings.host, settings.port))
         self._site: Site = app.state.site
         self._listening = sockets
         self.on_ready: Callable[[], None] = lambda: None

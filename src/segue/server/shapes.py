@@ -82,6 +82,7 @@ def _summary(desk: Desk, row: windows.RunRow) -> dict[str, Any]:
         "limit": record.limit,
         "priority": record.priority,
         "engine": engine,
+        "problem": desk.problem_of(row, lease),
         "submitted_by": record.reading.get("submitted_by"),
     }
 

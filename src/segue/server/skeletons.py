@@ -76,29 +76,32 @@ def skeleton_of(joints: Iterable[Joint]) -> Skeleton:
     """
     found = Skeleton()
     numbers: dict[str, int] = {}
-    wanted: list[Sequence[str]] = []
-    for joint in joints:
-        at = len(found.names)
-        found.names.append(joint.name)
-        wanted.append(joint.needs)
-        if joint.barrier:
-            found.template.append(-1)
-            continue
-        template = joint.template or joint.name
-        number = numbers.setdefault(template, len(numbers))
-        if number == len(found.templates):
-            found.templates.append(template)
-        found.template.append(number)
-        if joint.trigger and joint.trigger != "all_success":
-            found.rules[at] = joint.trigger
-        if joint.generator:
-            found.generators.add(at)
-    index = found.index
+    positions: dict[str, int] = {}
     #: Equal needs, as those of a thousand tasks behind one barrier, are one tuple.
     same: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for names in wanted:
-        needs = tuple(index[name] for name in names if name in index)
+    #: Needs that stand behind those who need them, as barriers do.
+    later: dict[int, Sequence[str]] = {}
+    for at, (_, name, template, barrier, wanted, trigger, generator) in enumerate(joints):
+        found.names.append(name)
+        positions[name] = at
+        try:
+            needs = tuple([positions[need] for need in wanted])
+        except KeyError:
+            later[at], needs = wanted, ()
         found.needs.append(same.setdefault(needs, needs))
+        if barrier:
+            found.template.append(-1)
+            continue
+        number = numbers.setdefault(template or name, len(numbers))
+        found.template.append(number)
+        if trigger and trigger != "all_success":
+            found.rules[at] = trigger
+        if generator:
+            found.generators.add(at)
+    found.templates.extend(numbers)
+    for at, names in later.items():
+        needs = tuple([positions[name] for name in names if name in positions])
+        found.needs[at] = same.setdefault(needs, needs)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from segue.protocols.windows import Joint
 from segue.store.patterns import Names, searcher
 from segue.store.sql_windows import Row, SqlWindows
 from segue.store.sqlite import BUSY_TIMEOUT_S, open_sqlite, path_of
@@ -18,6 +20,23 @@ from segue.store.window_queries import SQLITE
 CACHE_KIB: Final = 16 * 1024
 #: The names of so many runs are remembered, to be searched.
 RUNS_REMEMBERED: Final = 8
+#: So many nodes of a graph come as one row.
+JOINTS_A_ROW: Final = 4096
+_JOINTS: Final = """
+SELECT json_array(
+    json_group_array(position),
+    json_group_array(name),
+    json_group_array(template),
+    json_group_array(barrier),
+    json_group_array(json_extract(definition, '$.needs')),
+    json_group_array(json_extract(definition, '$.trigger')),
+    json_group_array(json_type(definition, '$.generator'))
+) FROM (
+    SELECT position, name, template, barrier, definition
+    FROM nodes JOIN definitions USING (run, position)
+    WHERE run = ? AND position >= ? AND position < ? ORDER BY position
+)
+"""
 _remembered: Final[dict[tuple[str, int], Names]] = {}
 _lock: Final = threading.Lock()
 
@@ -60,6 +79,28 @@ class SqliteWindows(SqlWindows):
             while len(_remembered) > RUNS_REMEMBERED:
                 _remembered.pop(next(iter(_remembered)))
         return known
+
+    def joints(self, run: str) -> Iterator[Joint]:
+        """Yield every node of the graph, by position.
+
+        Each block of nodes comes as one row of columns, which SQLite writes and `json` reads in
+        one go: after each row a thread waits for its turn, and behind a busy engine that takes
+        longer than all the reading.
+        """
+        number = self._number(run)
+        for first in range(0, self._size(number), JOINTS_A_ROW):
+            block = self._ask(_JOINTS, [number, first, first + JOINTS_A_ROW])[0][0]
+            positions, names, templates, barriers, needs, triggers, generators = json.loads(block)
+            columns = (
+                positions,
+                names,
+                [template or name for template, name in zip(templates, names, strict=True)],
+                map(bool, barriers),
+                [tuple(each) if each else () for each in needs],
+                [trigger or "all_success" for trigger in triggers],
+                [generator not in (None, "null") for generator in generators],
+            )
+            yield from map(Joint._make, zip(*columns, strict=True))
 
     def _ask(self, text: str, values: Sequence[Any]) -> list[Row]:
         with reported(self.path):

@@ -4,7 +4,9 @@ import { address, get, post, type Query } from "./client";
 import type {
   Graph,
   HistoryPage,
+  ManyAsked,
   Pool,
+  PoolRunners,
   Progress,
   Requeue,
   Run,
@@ -31,6 +33,9 @@ export type LogStream = "stdout" | "stderr" | "executor-log";
 export const fetchServer = (signal?: Signal) => get<ServerFacts>(address("/server"), signal);
 
 export const fetchPools = (signal?: Signal) => get<{ pools: Pool[] }>(address("/pools"), signal);
+
+export const fetchRunners = (pool: string, signal?: Signal) =>
+  get<PoolRunners>(address(`/pools/${encodeURIComponent(pool)}/runners`), signal);
 
 export const fetchRuns = (query: Query, signal?: Signal) =>
   get<RunPage>(address("/runs", query), signal);
@@ -85,6 +90,12 @@ export const holdTask = (id: string, name: string) => act<TaskRow>(`${task(id, n
 export const releaseTask = (id: string, name: string) => act<TaskRow>(`${task(id, name)}:release`);
 export const markCompleted = (id: string, name: string, reason: string) =>
   act<TaskRow>(`${task(id, name)}:markCompleted`, { reason });
+
+/** One request, and one command, for at most a thousand tasks; see `TasksVerb`. */
+export const askMany = (id: string, verb: TasksVerb, names: string[], reason = "") =>
+  act<ManyAsked>(`${run(id)}/tasks:${verb}`, { names, reason });
+
+export type TasksVerb = "kill" | "hold" | "release" | "markCompleted";
 
 export const validate = (submission: Submission, signal?: AbortSignal) =>
   post<Validation>(address("/runs:validate", { expand: 1 }), submission, signal ? { signal } : {});

@@ -73,6 +73,8 @@ export interface RunSummary {
   limit: number | null;
   priority: number;
   engine: { host: string; processId: number; alive: boolean } | null;
+  /** Why no engine could take the run up, and what helps. */
+  problem: string | null;
   submittedBy: string | null;
 }
 
@@ -268,6 +270,32 @@ export interface Pool {
   submitted: number;
   ready: number;
   problem: string | null;
+}
+
+/** What was asked of many tasks: of so many, and the names of those that stay as they are. */
+export interface ManyAsked {
+  run: RunSummary;
+  asked: number;
+  leftOut: string[];
+}
+
+/** A runner as it was last heard; `said` is what went wrong with it last. */
+export interface Runner {
+  url: string;
+  hostname: string;
+  reachable: boolean;
+  said: string;
+  total: Record<string, number>;
+  free: Record<string, number>;
+  running: number;
+  enforced: boolean;
+  version: string;
+}
+
+export interface PoolRunners {
+  pool: string;
+  waiting: number;
+  runners: Runner[];
 }
 
 export interface ServerFacts {

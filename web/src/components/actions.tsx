@@ -6,7 +6,7 @@ import { asApiError } from "../hooks/use-resource";
 import { Dialog } from "./dialog";
 import { Fault } from "./faults";
 
-export interface Deed {
+interface Question {
   /** The question, as a title: "Kill 3 tasks?" */
   title: string;
   /** What will happen, and to what. */
@@ -16,16 +16,26 @@ export interface Deed {
   danger?: boolean;
   /** Ask for a reason: it is kept in the history. */
   reason?: "optional" | "required";
-  perform: (reason: string) => Promise<unknown>;
-  /** What is said when it is done. */
-  done: string;
+}
+
+export interface Deed<Answer> extends Question {
+  perform: (reason: string) => Promise<Answer>;
+  done: Said<Answer>;
+}
+
+/** What is said when something is done, which may hang on what was answered. */
+type Said<Answer> = string | ((answer: Answer) => string);
+
+/** A deed that is asked about; what it resolves to is said. */
+interface Asked extends Question {
+  perform: (reason: string) => Promise<string>;
 }
 
 interface Actions {
   /** Ask, then do. */
-  ask: (deed: Deed) => void;
+  ask: <Answer>(deed: Deed<Answer>) => void;
   /** Do at once what can be undone with one more click. */
-  now: (perform: () => Promise<unknown>, done: string) => Promise<void>;
+  now: <Answer>(perform: () => Promise<Answer>, done: Said<Answer>) => Promise<void>;
   say: (words: string) => void;
 }
 
@@ -44,7 +54,7 @@ interface Notice {
 }
 
 export function ActionProvider({ children }: { children: ReactNode }) {
-  const [deed, setDeed] = useState<Deed | null>(null);
+  const [deed, setDeed] = useState<Asked | null>(null);
   const [notices, setNotices] = useState<Notice[]>([]);
   const key = useRef(0);
 
@@ -58,10 +68,9 @@ export function ActionProvider({ children }: { children: ReactNode }) {
     );
   }, []);
   const now = useCallback(
-    async (perform: () => Promise<unknown>, done: string) => {
+    async <Answer,>(perform: () => Promise<Answer>, done: Said<Answer>) => {
       try {
-        await perform();
-        notify(done);
+        notify(words(done, await perform()));
       } catch (error) {
         const fault = asApiError(error);
         notify(fault.message, fault);
@@ -69,16 +78,19 @@ export function ActionProvider({ children }: { children: ReactNode }) {
     },
     [notify],
   );
+  const ask = useCallback(<Answer,>({ perform, done, ...question }: Deed<Answer>) => {
+    setDeed({ ...question, perform: async (reason) => words(done, await perform(reason)) });
+  }, []);
   return (
-    <Context.Provider value={{ ask: setDeed, now, say: notify }}>
+    <Context.Provider value={{ ask, now, say: notify }}>
       {children}
       {deed ? (
         <Confirmation
           deed={deed}
           onClose={() => setDeed(null)}
-          onDone={() => {
+          onDone={(said) => {
             setDeed(null);
-            notify(deed.done);
+            notify(said);
           }}
         />
       ) : null}
@@ -94,14 +106,18 @@ export function ActionProvider({ children }: { children: ReactNode }) {
   );
 }
 
+function words<Answer>(said: Said<Answer>, answer: Answer): string {
+  return typeof said === "string" ? said : said(answer);
+}
+
 function Confirmation({
   deed,
   onClose,
   onDone,
 }: {
-  deed: Deed;
+  deed: Asked;
   onClose: () => void;
-  onDone: () => void;
+  onDone: (said: string) => void;
 }) {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
@@ -109,8 +125,7 @@ function Confirmation({
   const perform = async () => {
     setBusy(true);
     try {
-      await deed.perform(reason.trim());
-      onDone();
+      onDone(await deed.perform(reason.trim()));
     } catch (fault) {
       setError(asApiError(fault));
       setBusy(false);

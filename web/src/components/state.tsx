@@ -1,11 +1,21 @@
 import type { Counts, RunState, TaskState } from "../api/types";
 import { countsInWords, shares } from "../model/states";
+import { Link } from "../router/navigation";
+import { runPath } from "../router/route";
 import { StateIcon } from "./icons";
 
 /** A state: its shape, its colour and its word. */
-export function StateBadge({ state, note }: { state: string; note?: string | undefined }) {
+export function StateBadge({
+  state,
+  note,
+  title,
+}: {
+  state: string;
+  note?: string | undefined;
+  title?: string | null;
+}) {
   return (
-    <span className="state-badge">
+    <span className="state-badge" title={title ?? undefined}>
       <StateIcon state={state} />
       <span>{state}</span>
       {note ? <span className="muted">{note}</span> : null}
@@ -34,11 +44,13 @@ export function StateBar({ counts, thin }: { counts: Counts<TaskState>; thin?: b
   );
 }
 
-/** Counts by state as small figures with the state's shape. */
+/** Counts by state as small figures with the state's shape, each leading to those tasks. */
 export function StateCounts({
+  run,
   counts,
   states,
 }: {
+  run: string;
   counts: Counts<TaskState>;
   states: readonly TaskState[];
 }) {
@@ -47,11 +59,15 @@ export function StateCounts({
       {states
         .filter((state) => (counts[state] ?? 0) > 0)
         .map((state) => (
-          <span key={state} title={`${(counts[state] ?? 0).toLocaleString("en")} ${state}`}>
+          <Link
+            key={state}
+            to={`${runPath(run, "tasks")}?state=${state}`}
+            title={`${(counts[state] ?? 0).toLocaleString("en")} ${state}: show them`}
+          >
             <StateIcon state={state} />
             <span>{(counts[state] ?? 0).toLocaleString("en")}</span>
             <span className="unseen"> {state}</span>
-          </span>
+          </Link>
         ))}
     </span>
   );

@@ -30,6 +30,8 @@ export interface RunFeed {
   summary: RunSummary | null;
   /** Grows with everything that happens in the run: views fetch anew when it has grown. */
   tick: number;
+  /** The run was deleted while it was looked at. */
+  removed: boolean;
   /** Calls back with each line of history that comes. */
   subscribe: (listener: (line: HistoryLine) => void) => () => void;
 }
@@ -38,6 +40,7 @@ export interface RunFeed {
 export function useRunFeed(id: string): RunFeed {
   const [summary, setSummary] = useState<RunSummary | null>(null);
   const [tick, setTick] = useState(0);
+  const [removed, setRemoved] = useState<string | null>(null);
   const listeners = useRef(new Set<(line: HistoryLine) => void>());
   const visible = useVisible();
   const subscribe = useRef((listener: (line: HistoryLine) => void) => {
@@ -46,8 +49,9 @@ export function useRunFeed(id: string): RunFeed {
       listeners.current.delete(listener);
     };
   });
-  const status = useEvents(runEventsAddress(id), (event) => {
+  const status = useEvents(removed === id ? null : runEventsAddress(id), (event) => {
     if (event.event === "run") setSummary(JSON.parse(event.data) as RunSummary);
+    if (event.event === "removed") setRemoved(id);
     if (event.event === "history") {
       const line = JSON.parse(event.data) as HistoryLine;
       for (const listener of listeners.current) listener(line);
@@ -60,6 +64,7 @@ export function useRunFeed(id: string): RunFeed {
     status,
     summary: summary?.id === id ? summary : null,
     tick,
+    removed: removed === id,
     subscribe: subscribe.current,
   };
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import type { ApiError } from "../api/client";
 import { type LogWish, readLog } from "../api/log-stream";
-import { append, EMPTY_LOG, type LogText } from "../model/log-text";
+import { append, EMPTY_LOG, type Kept, type LogText } from "../model/log-text";
 import { useVisible } from "./use-clock";
 import { asApiError } from "./use-resource";
 import { useSession } from "./use-session";
@@ -38,13 +38,15 @@ export function useLog(wish: LogWish): LogView {
   useEffect(() => {
     if (!visible) return;
     const abort = new AbortController();
+    // Who asks for the start of what has ended wants to read from there.
+    const kept: Kept = fromStart && !newest.current.follow ? "start" : "end";
     let waiting = "";
     let timer: ReturnType<typeof setTimeout> | null = null;
     const show = () => {
       timer = null;
       const text = waiting;
       waiting = "";
-      if (!abort.signal.aborted) setView((now) => ({ ...now, log: append(now.log, text) }));
+      if (!abort.signal.aborted) setView((now) => ({ ...now, log: append(now.log, text, kept) }));
     };
     readLog(
       newest.current,

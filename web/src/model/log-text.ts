@@ -16,7 +16,12 @@ export interface LogText {
   lineCount: number;
   /** Lines that were let go at the front, so that the page stays light. */
   dropped: number;
+  /** More has come than is kept of the beginning. */
+  cut: boolean;
 }
+
+/** Which part of a log that is too long stays: a person reads on at its end, or began at its start. */
+export type Kept = "start" | "end";
 
 export const BLOCK_LINES = 200;
 export const MOST_LINES = 20_000;
@@ -27,13 +32,20 @@ export const EMPTY_LOG: LogText = {
   style: PLAIN,
   lineCount: 0,
   dropped: 0,
+  cut: false,
 };
 
 /** The log with more text at its end. */
-export function append(log: LogText, text: string): LogText {
-  if (text === "") return log;
+export function append(log: LogText, text: string, kept: Kept = "end"): LogText {
+  if (text === "" || log.cut) return log;
   const lines = (log.open + text).split("\n");
-  const open = lines.pop() ?? "";
+  let open = lines.pop() ?? "";
+  const room = kept === "start" ? MOST_LINES - log.lineCount : lines.length;
+  const cut = lines.length > room;
+  if (cut) {
+    lines.length = room;
+    open = "";
+  }
   let style = log.style;
   const finished = lines.map((line) => {
     const drawn = ansiPieces(overwritten(line), style);
@@ -41,7 +53,8 @@ export function append(log: LogText, text: string): LogText {
     return drawn.pieces;
   });
   const blocks = withLines(log.blocks, finished);
-  return dropFront({ ...log, blocks, open, style, lineCount: log.lineCount + finished.length });
+  const lineCount = log.lineCount + finished.length;
+  return dropFront({ ...log, blocks, open, style, lineCount, cut });
 }
 
 /** The open line as it is shown now. */

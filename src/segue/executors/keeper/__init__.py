@@ -27,6 +27,7 @@ engine to keeper
 ``adopt question name ...``           say what became of them; their reports come here now
 ``slots n``                           run so many at once from now on
 ``forget name ...``                   their ends are stored: drop what was kept
+``lease seconds name ...``            stop them when it has not been said again by then
 ------------------------------------  -----------------------------------------------------
 ``submitted name at``                 it waits for a slot (told only when that lasts)
 ``started name at pid``               (not told for a job that ends within 20 ms)

@@ -72,6 +72,7 @@ class Job:
         "result",
         "started_at",
         "stop_cause",
+        "stop_message",
         "told",
         "window",
     )
@@ -90,6 +91,7 @@ class Job:
         self.deadline: float | None = None
         #: Why we stop it, and when we lose patience (monotonic).
         self.stop_cause: str | None = None
+        self.stop_message = ""
         self.kill_at: float | None = None
         #: Its processes that live on after the first one: pidfds.
         self.leavers: set[int] = set()

@@ -25,6 +25,8 @@ TELL_AFTER_S = 0.02
 SHUTDOWN_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 #: Pause before the journal is tried again after an error.
 JOURNAL_RETRY_S = 1.0
+#: Why a job ends whose lease is over.
+FORSAKEN = "nobody has asked for it for too long: its engine is gone, or cut off from here"
 #: A journal without any job that matters is emptied when it is larger than this.
 JOURNAL_KEPT_BYTES = 4 << 20
 
@@ -51,6 +53,9 @@ class Keeper:
         #: Names that we said we do not have, with the connection that asked. A late
         #: submission by another, which was given up for dead, must not start them.
         self.given_back: dict[str, Link] = {}
+        #: When a job ends that somebody must ask for now and then, by name (boot time: a
+        #: machine that sleeps is missed by its engine all the while).
+        self.leases: dict[str, float] = {}
         #: When each job began to wait, or to run, without the engine being told.
         self._untold: deque[tuple[float, Job]] = deque()
         self._watched: dict[int, Job] = {}
@@ -95,9 +100,10 @@ class Keeper:
             at = job.kill_at if job.stop_cause else job.deadline
             if at is not None:
                 times.append(at)
-        if not times:
-            return None
-        return max(0.0, min(times) - time.monotonic()) * 1000 + 1
+        waits = [min(times) - time.monotonic()] if times else []
+        if self.leases:
+            waits.append(min(self.leases.values()) - _boot_time())
+        return max(0.0, min(waits)) * 1000 + 1 if waits else None
 
     def _turn(self, events: list[tuple[int, int]]) -> None:
         accept = False
@@ -208,6 +214,10 @@ class Keeper:
         if known:
             self.journal.add("forget", *known)
 
+    def _on_lease(self, link: Link, seconds: float, *names: str) -> None:
+        until = _boot_time() + seconds
+        self.leases.update((name, until) for name in names if name in self.jobs)
+
     # -- what becomes of the jobs -----------------------------------------------------
 
     def _fill(self) -> None:
@@ -268,6 +278,7 @@ class Keeper:
         if self.draining and cause == "signal" and -code in SHUTDOWN_SIGNALS:
             # Whoever ends the machine ends all of its processes: not this job's own failure.
             cause, message = "lost", "it was ended with the machine, or with the session"
+        message = message or job.stop_message
         self._end(job, cause, code if code >= 0 else None, -code if code < 0 else None, message)
 
     def _end(
@@ -285,6 +296,7 @@ class Keeper:
         self.ended[job.name] = record
         self.journal.add("end", *record[1:])
         del self.jobs[job.name]
+        self.leases.pop(job.name, None)
         job.told = "ended"
         if job.owner:
             job.owner.news.append(record)
@@ -292,17 +304,19 @@ class Keeper:
     def _give_back(self, job: Job) -> None:
         self.queue.remove(job)
         del self.jobs[job.name]
+        self.leases.pop(job.name, None)
         job.told = "ended"
         if job.owner:
             job.owner.news.append(["returned", job.name, time.time()])
 
     # -- stopping ---------------------------------------------------------------------
 
-    def _stop(self, job: Job, cause: str) -> None:
+    def _stop(self, job: Job, cause: str, message: str = "") -> None:
         """Ask the job to end: TERM now, KILL after the grace time."""
         if job.stop_cause or os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return  # it has ended by itself, and that is what will be told
         job.stop_cause = cause
+        job.stop_message = message
         job.kill_at = time.monotonic() + self.grace_s
         members = processes.family(job.name, self.keeper, job.pid, job.window)
         # To the group in one call first: no child can slip through a fork. CONT
@@ -355,6 +369,18 @@ class Keeper:
             elif job.deadline is not None and job.deadline <= now:
                 job.deadline = None
                 self._stop(job, "timed_out")
+        if self.leases:
+            now = _boot_time()
+            for name in [name for name, until in self.leases.items() if until <= now]:
+                self._forsake(self.jobs[name])
+
+    def _forsake(self, job: Job) -> None:
+        """Stop a job that nobody has asked for while its lease ran."""
+        del self.leases[job.name]
+        if job.pid:
+            self._stop(job, "lost", FORSAKEN)
+        else:
+            self._give_back(job)
 
     def _flush(self) -> None:
         self._journal_error = self.journal.flush()
@@ -382,6 +408,10 @@ class Keeper:
         os.chdir("/")
         if not self.ended and self.journal.size > JOURNAL_KEPT_BYTES:
             self.journal.start_over()
+
+
+def _boot_time() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 _CRASH_AT = os.environ.get("SEGUE_CRASH_AT", "")

@@ -15,6 +15,7 @@ import signal
 import time
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 #: The variables that mark each process of a job.
 JOB_MARK = b"SEGUE_JOB"
 SPOOL_MARK = b"SEGUE_SPOOL"
@@ -28,14 +29,15 @@ def ticks_now() -> int:
 class Process:
     """One line of the process table. Zombies are never in it: they run nothing."""
 
-    __slots__ = ("group", "parent", "pid", "session", "started")
+    __slots__ = ("group", "parent", "pid", "rss_bytes", "session", "started")
 
-    def __init__(self, pid: int, parent: int, group: int, session: int, started: int) -> None:
+    def __init__(self, pid: int, fields: list[bytes]) -> None:
         self.pid = pid
-        self.parent = parent
-        self.group = group
-        self.session = session
-        self.started = started
+        self.parent = int(fields[1])
+        self.group = int(fields[2])
+        self.session = int(fields[3])
+        self.started = int(fields[19])
+        self.rss_bytes = int(fields[21]) * PAGE_BYTES
 
 
 def read_process(pid: int) -> Process | None:
@@ -51,7 +53,7 @@ def read_process(pid: int) -> Process | None:
     fields = text[text.rindex(b")") + 2 :].split()
     if fields[0] in (b"Z", b"X"):
         return None
-    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    return Process(pid, fields)
 
 
 def all_processes() -> list[Process]:

@@ -7,13 +7,17 @@ import { Mark } from "../../components/icons";
 import { useNow, useVisible } from "../../hooks/use-clock";
 import { useResource } from "../../hooks/use-resource";
 import { Link } from "../../router/navigation";
+import { Runners } from "./runners";
 
 const RENEW_S = 3;
+/** The executor whose pools have runners. */
+const RUNNERS = "runner";
 
 export function PoolsView() {
   const visible = useVisible();
   const now = useNow(RENEW_S);
-  const pools = useResource("pools", fetchPools, visible ? Math.floor(now / (RENEW_S * 1000)) : 0);
+  const tick = visible ? Math.floor(now / (RENEW_S * 1000)) : 0;
+  const pools = useResource("pools", fetchPools, tick);
   return (
     <div className="pools-view">
       <div className="view-head">
@@ -26,7 +30,7 @@ export function PoolsView() {
       <ul className="pools">
         {pools.value?.pools.map((pool) => (
           <li key={pool.name}>
-            <PoolCard pool={pool} />
+            <PoolCard pool={pool} tick={tick} />
           </li>
         ))}
       </ul>
@@ -34,7 +38,7 @@ export function PoolsView() {
   );
 }
 
-function PoolCard({ pool }: { pool: Pool }) {
+function PoolCard({ pool, tick }: { pool: Pool; tick: number }) {
   const used = pool.running + pool.submitted;
   const room = pool.limit === null ? null : Math.max(0, pool.limit - used);
   const whole = Math.max(1, pool.limit ?? used + pool.ready, used);
@@ -71,6 +75,7 @@ function PoolCard({ pool }: { pool: Pool }) {
           <span>{pool.problem}</span>
         </p>
       ) : null}
+      {pool.executor === RUNNERS ? <Runners pool={pool.name} tick={tick} /> : null}
     </article>
   );
 }

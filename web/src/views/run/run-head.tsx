@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { Problem, Run } from "../../api/types";
+import { Mark } from "../../components/icons";
 import { LiveBadge } from "../../components/live-badge";
 import { StateBadge, StateBar, StateCounts } from "../../components/state";
 import { Ago, Took } from "../../components/time";
@@ -29,7 +30,7 @@ export function RunHead({
         <nav aria-label="Path" className="crumbs">
           <Link to="/">Runs</Link>
         </nav>
-        <h1>{run.workflow}</h1>
+        <h1 title={run.workflow}>{run.workflow}</h1>
         <StateBadge state={run.state} note={noteOf(run)} />
         {isFinal(run.state) ? null : <LiveBadge status={feed.status} />}
         <span className="id">{run.id}</span>
@@ -45,9 +46,17 @@ export function RunHead({
           <strong>
             {ended.toLocaleString("en")} of {run.taskCount.toLocaleString("en")} ended
           </strong>
-          <StateCounts counts={run.counts} states={BAR_STATES} />
+          <StateCounts run={run.id} counts={run.counts} states={BAR_STATES} />
         </div>
       </div>
+      {run.problem && !isFinal(run.state) ? (
+        <p className="obstacle" role="status">
+          <Mark name="warning" />
+          <span>
+            <strong>No engine can take this run up.</strong> {run.problem}
+          </span>
+        </p>
+      ) : null}
       <dl className="facts">
         <Fact label="started">
           <Ago time={run.startedAt ?? run.createdAt} />

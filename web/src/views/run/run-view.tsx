@@ -44,10 +44,11 @@ export function RunView({ id, tab, task }: { id: string; tab: RunTab; task: stri
     Escape: close,
   });
 
-  if (resource.error?.status === 404) {
+  if (feed.removed || resource.error?.status === 404) {
+    const known = feed.removed || resource.value !== null;
     return (
-      <Empty title={`There is no run ${id}`}>
-        {resource.error.hint ? <p>{resource.error.hint}</p> : null}
+      <Empty title={known ? `The run ${id} was deleted` : `There is no run ${id}`}>
+        {!known && resource.error?.hint ? <p>{resource.error.hint}</p> : null}
         <p>
           <Link to="/">All runs</Link>
         </p>

@@ -1,10 +1,10 @@
 // What can be done to the tasks that are ticked.
 
-import { holdTask, killTask, releaseTask, requeueRun } from "../../api/endpoints";
+import { askMany, requeueRun, type TasksVerb } from "../../api/endpoints";
 import type { Run, TaskRow } from "../../api/types";
 import { useActions } from "../../components/actions";
 import { Button } from "../../components/button";
-import { isFinal } from "../../model/states";
+import { isFinal, isOutside } from "../../model/states";
 import { plural } from "../../model/times";
 
 export function Selection({
@@ -25,9 +25,17 @@ export function Selection({
   const free = tasks.filter(
     (task) => !task.held && (task.state === "waiting" || task.state === "ready"),
   );
+  const undone = tasks.filter((task) => task.state !== "succeeded" && !isOutside(task.state));
   const finished = () => {
     onClear();
     onChanged();
+  };
+  /** Ask one thing of many tasks; how many could be asked, for some may have gone on meanwhile. */
+  const together = async (verb: TasksVerb, chosen: TaskRow[], reason = "") => {
+    const names = chosen.map((task) => task.name);
+    const answer = await askMany(run.id, verb, names, reason);
+    finished();
+    return answer.asked;
   };
   return (
     <section className="selection" aria-label="Ticked tasks">
@@ -50,8 +58,9 @@ export function Selection({
                   force: over.some((task) => task.state === "succeeded"),
                 });
                 finished();
+                return over.length;
               },
-              done: `${plural(over.length, "task")} will run again.`,
+              done: told("will run again", ""),
             })
           }
         />
@@ -68,11 +77,8 @@ export function Selection({
               verb: "Kill",
               danger: true,
               reason: "optional",
-              perform: async (reason) => {
-                for (const task of living) await killTask(run.id, task.name, reason);
-                finished();
-              },
-              done: `${plural(living.length, "task")} are being stopped.`,
+              perform: (reason) => together("kill", living, reason),
+              done: told("will be stopped", ""),
             })
           }
         />
@@ -81,29 +87,34 @@ export function Selection({
           mark="lock"
           least="operator"
           refusal={free.length === 0 ? "None of them waits for its start." : null}
-          onClick={() =>
-            void now(
-              async () => {
-                for (const task of free) await holdTask(run.id, task.name);
-                finished();
-              },
-              `${plural(free.length, "task")} held.`,
-            )
-          }
+          onClick={() => void now(() => together("hold", free), told("held"))}
         />
         <Button
           label={`Release ${held.length || ""}`}
           mark="unlock"
           least="operator"
           refusal={held.length === 0 ? "None of them is held." : null}
+          onClick={() => void now(() => together("release", held), told("released"))}
+        />
+        <Button
+          label={`Mark completed ${undone.length || ""}`}
+          mark="check"
+          least="operator"
+          refusal={undone.length === 0 ? "All of them have succeeded, or are under way." : null}
           onClick={() =>
-            void now(
-              async () => {
-                for (const task of held) await releaseTask(run.id, task.name);
-                finished();
-              },
-              `${plural(held.length, "task")} released.`,
-            )
+            ask({
+              title: `Mark ${plural(undone.length, "task")} as completed?`,
+              effect: (
+                <Effect
+                  words="They count as succeeded without having run, and what waits for them may start:"
+                  tasks={undone}
+                />
+              ),
+              verb: "Mark completed",
+              reason: "required",
+              perform: (reason) => together("markCompleted", undone, reason),
+              done: told("marked as completed"),
+            })
           }
         />
         <Button label="Untick" onClick={onClear} />
@@ -111,6 +122,11 @@ export function Selection({
     </section>
   );
 }
+
+const told =
+  (what: string, verb = " are") =>
+  (asked: number) =>
+    asked === 1 && verb ? `1 task is ${what}.` : `${plural(asked, "task")}${verb} ${what}.`;
 
 function Effect({ words, tasks }: { words: string; tasks: TaskRow[] }) {
   const named = tasks.slice(0, 8);

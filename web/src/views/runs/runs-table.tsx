@@ -68,7 +68,7 @@ function Row({
   return (
     <tr ref={row} className={marked ? "marked" : undefined} aria-current={marked || undefined}>
       <td className="cell-state">
-        <StateBadge state={run.state} note={noteOf(run)} />
+        <StateBadge state={run.state} note={noteOf(run)} title={run.problem} />
       </td>
       <td className="cell-name">
         <Link to={runPath(run.id)} className="name">
@@ -79,7 +79,7 @@ function Row({
       </td>
       <td className="cell-progress">
         <StateBar counts={run.counts} />
-        <StateCounts counts={run.counts} states={BAR_STATES} />
+        <StateCounts run={run.id} counts={run.counts} states={BAR_STATES} />
       </td>
       <td data-label="Started">
         <Ago time={run.startedAt ?? run.createdAt} />
@@ -100,6 +100,7 @@ function Row({
 /** What a state alone does not say: nobody drives the run, or it is being stopped. */
 export function noteOf(run: RunSummary): string | undefined {
   if (run.cancelling && run.endedAt === null) return "stopping";
+  if (run.problem && run.endedAt === null) return "cannot go on";
   if (run.state === "running" && run.engine && !run.engine.alive) return "no engine";
   return undefined;
 }

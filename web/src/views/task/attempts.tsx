@@ -65,7 +65,14 @@ function Facts({ attempt }: { attempt: Attempt }) {
         <Took key="took" from={attempt.startedAt} to={null} />
       ),
     ],
-    ["in the queue", <Seconds key="wait" value={attempt.waitSeconds} />],
+    [
+      "in the queue",
+      attempt.startedAt || attempt.endedAt ? (
+        <Seconds key="wait" value={attempt.waitSeconds} />
+      ) : (
+        <Took key="wait" from={attempt.submittedAt} to={null} />
+      ),
+    ],
     ["started", <Exact key="started" time={attempt.startedAt} />],
     ["ended", <Exact key="ended" time={attempt.endedAt} />],
   ];

@@ -1,8 +1,9 @@
 // The output of an attempt. Text nodes only: whatever a program prints, it stays text.
 
-import { memo, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { send } from "../../api/client";
 import { type LogStream, logAddress } from "../../api/endpoints";
+import { MOST_BYTES } from "../../api/log-stream";
 import type { Attempt, Run } from "../../api/types";
 import { useActions } from "../../components/actions";
 import { Button } from "../../components/button";
@@ -18,7 +19,9 @@ const STREAMS: readonly LogStream[] = ["stdout", "stderr", "executor-log"];
 
 export function LogBox({ run, task, attempt }: { run: Run; task: string; attempt: Attempt }) {
   const [query, change] = useQuery();
-  const stream = STREAMS.find((name) => name === query.get("log")) ?? "stdout";
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is being read does not change by itself.
+  const first = useMemo(() => firstStream(attempt), [task, attempt.number]);
+  const stream = STREAMS.find((name) => name === query.get("log")) ?? first;
   const [tall, setTall] = useState(false);
   const [wrap, setWrap] = useState(true);
   return (
@@ -32,7 +35,7 @@ export function LogBox({ run, task, attempt }: { run: Run; task: string; attempt
               role="tab"
               className="toggle"
               aria-selected={name === stream}
-              onClick={() => change({ log: name === "stdout" ? null : name })}
+              onClick={() => change({ log: name === first ? null : name })}
             >
               {name}
               <Size attempt={attempt} stream={name} />
@@ -70,6 +73,11 @@ export function LogBox({ run, task, attempt }: { run: Run; task: string; attempt
       />
     </section>
   );
+}
+
+/** Why something failed, programs say on stderr. */
+function firstStream(attempt: Attempt): LogStream {
+  return attempt.state === "failed" && (attempt.stderrBytes ?? 0) > 0 ? "stderr" : "stdout";
 }
 
 function Size({ attempt, stream }: { attempt: Attempt; stream: LogStream }) {
@@ -144,6 +152,9 @@ function LogText({
       <Fault error={view.error} />
     );
   }
+  // Of what has ended, more than this was not asked for.
+  const beginning =
+    log.cut || (fromStart && view.status === "ended" && view.totalBytes > MOST_BYTES);
   const nothing = log.lineCount === 0 && log.open === "" && view.status !== "loading";
   return (
     <>
@@ -186,6 +197,11 @@ function LogText({
         ))}
         {log.open ? <Line pieces={openLine(log)} /> : null}
       </section>
+      {beginning ? (
+        <p className="log-note">
+          This is the beginning of {bytes(view.totalBytes)}; the download has everything.
+        </p>
+      ) : null}
       <p className="log-foot">
         <span className={`live ${view.status === "following" ? "live" : view.status}`}>
           {view.status === "following" || view.status === "reconnecting" ? (
@@ -194,7 +210,7 @@ function LogText({
               {view.status}
             </>
           ) : (
-            plural(log.lineCount, "line")
+            `${beginning ? "the first " : ""}${plural(log.lineCount, "line")}`
           )}
         </span>
         {stuck || nothing ? null : (
