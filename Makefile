@@ -32,7 +32,7 @@ screenshots: page ## Make the pictures of docs/images anew, from a server with d
 
 check: setup check-page ## Format, lint, types, import contracts, docs; warnings are errors.
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

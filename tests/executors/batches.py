@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from places import job
-from segue.executors.slurm import open_slurm
 
 from segue.executors.batch_judge import Patience
 from segue.executors.batch_settings import Settings
+from segue.executors.slurm import open_slurm
 from segue.model.workflow import Output, Script
 from segue.testing.executor_suite import Watcher
 
