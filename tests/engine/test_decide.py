@@ -8,6 +8,7 @@ from segue.model.events import (
     Grown,
     GrowthFailed,
     PauseRun,
+    Queued,
     ResumeRun,
     RetryTasks,
     Returned,
@@ -247,6 +248,37 @@ def test_a_job_that_never_began_is_given_out_again_under_the_same_number():
     assert play.state("a") == "ready"
     play.admit()
     assert play.attempt("a") == 1
+
+
+def test_why_a_job_waits_is_kept_until_it_begins():
+    play = Play(task("a"))
+    play.admit()
+    assert not play.tell(Queued(0, 1, 0.5, "too early"))
+    play.tell(Submitted(0, 1, 1.0, "7"))
+
+    told = play.tell(Queued(0, 1, 2.0, "it waits: Priority"))
+    again = play.tell(Queued(0, 1, 3.0, "it waits: Priority"))
+
+    assert [each.message for each in told.attempts.values()] == ["it waits: Priority"]
+    assert not told.steps
+    assert not again
+    [attempt] = play.started("a").attempts.values()
+    assert attempt.message == ""
+    assert not play.tell(Queued(0, 1, 4.0, "too late"))
+
+
+def test_why_a_job_waited_is_not_why_it_was_given_back_or_cancelled():
+    for cancels in (False, True):
+        play = Play(task("a"))
+        play.admit()
+        play.tell(Submitted(0, 1, 1.0, "7"))
+        play.tell(Queued(0, 1, 2.0, "it waits: Priority"))
+        if cancels:
+            play.tell(CancelTask(0, 3.0))
+
+        [attempt] = play.tell(Returned(0, 1, 4.0)).attempts.values()
+
+        assert attempt.message == ""
 
 
 def test_a_barrier_runs_nothing_and_opens_when_all_have_succeeded():

@@ -3,7 +3,9 @@ from engines import World
 from runs import task
 
 from segue.engine.explain import explain
+from segue.model.events import Queued, Submitted
 from segue.model.states import Cause
+from segue.protocols.executor import RunReport
 
 #: As long as a chain may be, if each link were a call, without Python giving up.
 LINKS = 3000
@@ -74,3 +76,22 @@ def test_a_held_task_says_so(world):
 
     assert said.sentence.startswith("it is held")
     assert said.steps == ["segue release r a"]
+
+
+def test_a_job_that_waits_says_why_in_the_words_of_its_place(world):
+    world.submit(task("a"))
+    world.take()
+    world.turn()
+    key = world.key("a")
+    world.outside.repeat(RunReport("r", Submitted(key.task, 1, 1000.0, "71")))
+    world.outside.repeat(RunReport("r", Queued(key.task, 1, 1000.0, "it waits: Priority")))
+    world.turn()
+    world.clock.advance(90.0)
+
+    said = why(world, "a")
+
+    assert said.sentence == "the executor has had it for 1 min 30 s, and has not begun it"
+    assert said.reasons == ["attempt 1 in local", "job id 71", "it waits: Priority"]
+    world.outside.start(key)
+    world.turn()
+    assert "it waits: Priority" not in why(world, "a").reasons

@@ -122,3 +122,16 @@ def test_what_slurm_stops_for_its_node_is_no_failure_of_the_program(reason):
     by_somebody = "slurmstepd-n2: error: *** JOB 7 ON n2 CANCELLED AT 2026-11-21T17:02 ***"
     report = end(listed=row("CANCELLED by 0"), exit=told, last_words=by_somebody)
     assert report.cause is Cause.CANCELLED
+
+
+def test_a_job_that_slurm_has_begun_anew_and_that_ends_by_itself_is_judged_as_any_other():
+    anew = row("COMPLETED")._replace(restarts=1)
+
+    # A site's own program has submitted it: it never leaves a record.
+    assert end(listed=anew, has_folder=False).cause is None
+    failed = end(listed=row("FAILED", code=3)._replace(restarts=1), has_folder=False)
+    assert (failed.cause, failed.exit_code) == (Cause.EXIT_CODE, 3)
+    stopped = end(listed=row("CANCELLED by 0")._replace(restarts=1), has_folder=False)
+    assert stopped.cause is Cause.CANCELLED
+    # Its record is not seen here yet.
+    assert verdict(asked=True, listed=anew) == Verdict(ask=True)

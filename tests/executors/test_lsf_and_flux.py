@@ -9,6 +9,8 @@ from batches import QUICK
 from places import gated, job, open_gate
 
 from segue.executors import flux_text, lsf_text
+from segue.executors.batch_answers import Refusal
+from segue.executors.batch_program import refusal_of
 from segue.executors.batch_request import OptionError
 from segue.executors.batch_states import STATES
 from segue.executors.flux import open_flux
@@ -163,6 +165,20 @@ def test_priorities_are_urgencies(priority, urgency):
     assert flux_text.urgency(priority) == urgency
 
 
+@pytest.mark.parametrize(
+    ("options_of", "line"),
+    [
+        (lsf_text.options_of, '#BSUB -J "fit[1-10]"'),
+        (flux_text.options_of, "#flux: --cc=1-10"),
+        (flux_text.options_of, "#flux: --bcc 1-10"),
+        (flux_text.options_of, "#flux: --dry-run"),
+    ],
+)
+def test_what_is_not_one_job_is_refused(tmp_path, options_of, line):
+    with pytest.raises(OptionError, match="cannot be followed"):
+        options_of(headed(tmp_path, 0, line, options={"nested": False}))
+
+
 def test_an_interactive_lsf_job_is_refused(lsf, tmp_path):
     each = headed(tmp_path, 0, "#BSUB -Is")
 
@@ -290,3 +306,39 @@ def test_each_word_that_they_are_translated_into_is_one_of_slurms():
     words |= {*flux_text.STATES.values(), *flux_text.RESULTS.values()}
 
     assert words <= STATES.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("Failed in an LSF library call: Communication time out", Refusal.UNSURE),
+        ("flux-batch: ERROR: Connection reset by peer", Refusal.UNSURE),
+        ("flux-submit: ERROR: Connection timed out", Refusal.UNSURE),
+        ("Cannot connect to LSF. Request timed out. Job not submitted.", Refusal.NOT_NOW),
+        ("LSF daemon not responding. Job not submitted.", Refusal.NOT_NOW),
+        ("flux-batch: ERROR: Unable to connect to Flux: Connection refused", Refusal.NOT_NOW),
+        ("Request from a non-LSF host rejected. Job not submitted.", Refusal.FOR_EVER),
+        ("flux-batch: ERROR: queue debug is unknown", Refusal.FOR_EVER),
+    ],
+)
+def test_words_of_a_submission_say_whether_it_may_have_come_through(words, refusal):
+    assert refusal_of(words) is refusal
+
+
+def test_what_lsf_says_without_a_reason_has_none():
+    lines = ["7|EXIT|75|n1|-|r.0.1@abcdef12", "8|PEND|-|-|-|x", "9|PSUSP|-|-|-|x"]
+
+    rows = lsf_text.read_bjobs("\n".join(lines)).rows
+
+    assert (rows["7"].reason, rows["8"].reason, rows["9"].reason) == ("", "", "PSUSP")
+
+
+def test_all_jobs_of_flux_are_listed_though_there_are_thousands():
+    assert "--count=1000000" in flux_text.jobs_command([])
+    assert flux_text.jobs_command(["f1"])[-1] == "f1"
+
+
+def test_a_job_that_waits_in_flux_is_in_a_state_that_says_why():
+    rows = flux_text.read_jobs("f1|DEPEND||-||fit\nf2|RUN||-|1|fit").rows
+
+    assert (rows["f1"].state, rows["f1"].reason, rows["f2"].reason) == ("PENDING", "DEPEND", "")

@@ -11,7 +11,7 @@ from batches import asked_for, headed, opened, watched
 from places import gated, job, open_gate, pids_of, stdout_of, wait_for_death, wait_for_state
 
 from segue.model.errors import ExecutorError
-from segue.model.events import Returned, Started, Submitted
+from segue.model.events import Queued, Returned, Started, Submitted
 from segue.model.states import Cause
 from segue.model.workflow import Argv, Container, Nothing, Output, Resources
 from segue.protocols.executor import JobKey
@@ -233,6 +233,19 @@ def test_a_job_that_waits_is_cancelled(watcher, tmp_path):
 
     end = watcher.end(task.key)
     assert (end.cause, end.started_at) == (Cause.CANCELLED, None)
+
+
+def test_why_a_job_waits_is_told_in_slurms_words(tmp_path):
+    watcher = watched(tmp_path / "state", tell_after_s=0.0)
+    task = job(tmp_path, 0, "true", options={"slurm_params": "--hold"})
+    watcher.submit(task)
+
+    said = watcher.first(Queued, task.key)
+
+    assert said.message == "it waits in the queue: JobHeldUser"
+    watcher.executor.cancel({task.key: ""})
+    assert watcher.end(task.key).cause is Cause.CANCELLED
+    watcher.executor.close()
 
 
 def test_a_job_that_is_suspended_goes_on_when_it_is_resumed(watcher, tmp_path):

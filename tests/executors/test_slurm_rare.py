@@ -10,7 +10,7 @@ from places import gated, job, open_gate, pids_of
 
 from segue.executors.slurm_commands import SlurmCommands
 from segue.model.errors import ExecutorError
-from segue.model.events import Ended, Returned, Started, Submitted
+from segue.model.events import Ended, Queued, Returned, Started, Submitted
 from segue.model.states import Cause
 from segue.testing.executor_suite import Watcher
 from segue.testing.false_slurm import FalseSlurm
@@ -90,6 +90,30 @@ def test_an_end_that_slurm_gives_a_cause_for_has_that_cause(
     cluster.switch_on(f"state.{job_id(watcher, task)}", state)
 
     assert watcher.end(task.key).cause is cause
+
+
+def test_why_a_job_waits_is_told_in_slurms_words_by_the_question_that_is_asked_anyway(
+    tmp_path, cluster
+):
+    watcher = watched(tmp_path / "state", limit_s=30.0, tell_after_s=0.0, tell_every_s=0.0)
+    cluster.switch_on("pending")
+    cluster.switch_on("reason.1", "Priority")
+    task = gated(tmp_path, 0)
+    watcher.submit(task)
+
+    said = watcher.first(Queued, task.key).message
+    cluster.switch_on("reason.1", "QOSMaxJobsPerUserLimit")
+    watcher.until(lambda: len(watcher.all(Queued, task.key)) > 1)
+    cluster.start_pending()
+    watcher.first(Started, task.key)
+    open_gate(tmp_path, 0)
+
+    assert watcher.end(task.key).cause is None
+    assert said == "it waits in the queue: Priority"
+    assert [each.message.rpartition(" ")[2] for each in watcher.all(Queued, task.key)] == [
+        *("Priority", "QOSMaxJobsPerUserLimit")
+    ]
+    watcher.executor.close()
 
 
 def test_a_state_that_nobody_knows_is_told_once(watcher, cluster, tmp_path, caplog):
@@ -268,6 +292,20 @@ def test_a_submission_that_may_have_come_through_and_has_not_is_taken_back(
     assert watcher.end(task.key).cause is Cause.UNREACHABLE
     (record,) = Path(task.folder).glob("begun.*")
     assert record.read_text() == "revoked\n"
+
+
+def test_a_job_that_never_said_its_id_ends_by_its_record(watcher, cluster, tmp_path):
+    cluster.switch_on("sbatch.fails", "error: Socket timed out on send/recv operation")
+    task = job(tmp_path, 0, "true")
+    watcher.submit(task)
+    ticket = watcher.executor._tracked[task.key].intent.ticket
+    # As a wrapper leaves them on a disk that was full when it began.
+    Path(task.folder, f"begun.{ticket}").write_text("")
+    Path(task.folder, f"exit.{ticket}").write_text("3 12.5 -\n")
+
+    end = watcher.end(task.key)
+
+    assert (end.cause, end.exit_code) == (Cause.EXIT_CODE, 3)
 
 
 def test_an_array_beyond_a_limit_goes_out_in_parts(watcher, cluster, tmp_path):

@@ -36,6 +36,7 @@ from segue.model.events import (
     MarkDone,
     PatchTasks,
     PauseRun,
+    Queued,
     ReleaseTasks,
     ResumeRun,
     RetryTasks,
@@ -134,6 +135,14 @@ def _submitted(draft: Draft, event: Submitted) -> None:
     draft.set_attempt(attempt._replace(state=TaskState.SUBMITTED, job_id=event.job_id))
 
 
+def _queued(draft: Draft, event: Queued) -> None:
+    current = _current(draft, event)
+    if current is None or current[0].state is not TaskState.SUBMITTED:
+        return
+    if current[1].message != event.message:
+        draft.set_attempt(current[1]._replace(message=event.message))
+
+
 def _started(draft: Draft, event: Started) -> None:
     current = _current(draft, event)
     if current is None or current[0].state is TaskState.RUNNING:
@@ -146,6 +155,7 @@ def _started(draft: Draft, event: Started) -> None:
             job_id=event.job_id or attempt.job_id,
             node=event.node,
             started_at=event.at,
+            message="",
         )
     )
 
@@ -155,6 +165,8 @@ def _returned(draft: Draft, event: Returned) -> None:
     if current is None:
         return
     record, attempt = current
+    # Why it waited is no news any more.
+    attempt = attempt._replace(message="")
     if record.state is TaskState.RUNNING:
         # It had begun, and now its executor knows nothing of it: nobody ever will.
         lost = attempt._replace(ended_at=event.at, cause=Cause.LOST)
@@ -360,6 +372,7 @@ def _has_answered(draft: Draft, position: int) -> bool:
 
 _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     Submitted: _submitted,
+    Queued: _queued,
     Started: _started,
     Ended: _ended,
     Returned: _returned,

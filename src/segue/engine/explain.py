@@ -102,6 +102,8 @@ def _outside(stored: StoredNode, attempts: list[AttemptRecord], now: float) -> S
     if stored.record.state is TaskState.SUBMITTED:
         since = duration(max(0.0, now - attempt.submitted_at)) if attempt.submitted_at else ""
         had = f"has had it for {since}" if since else "has it"
+        if attempt.message:
+            reasons.append(attempt.message)
         return f"the executor {had}, and has not begun it", reasons, []
     return "it is being handed to the executor", reasons, []
 

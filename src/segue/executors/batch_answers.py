@@ -22,6 +22,7 @@ class Row(NamedTuple):
     node: str
     start: float | None
     end: float | None
+    #: Why it waits, or why it has ended, in the system's own words.
     reason: str = ""
     comment: str = ""
     cpu_s: float | None = None

@@ -288,10 +288,22 @@ class BatchExecutor:
                 missing.append(tracked)
             else:
                 asks_again |= self._carry_out(tracked, verdict)
+                self._tell_why_it_waits(tracked, row)
                 self._cancel_again(tracked)
         if missing:
             asks_again |= self._ask_accounts(missing, listing)
         self._schedule(asks_again)
+
+    def _tell_why_it_waits(self, tracked: Tracked, row: Row | None) -> None:
+        if row is None or tracked.told_started or tracked.cancelled_at is not None:
+            return
+        if tracked.key not in self._tracked:
+            return  # it has ended meanwhile
+        after_s, every_s = self._settings.tell_after_s, self._settings.tell_every_s
+        reason = tracked.waiting.news(row, time.monotonic(), after_s, every_s)
+        if reason:
+            # Not by `_report`: nothing has changed for which it should be asked more often.
+            self._news.append(batch_reports.queued(tracked.key, time.time(), reason))
 
     def _ask_accounts(self, missing: Sequence[Tracked], listing: Listing) -> bool:
         try:
@@ -353,6 +365,10 @@ class BatchExecutor:
             self._report(batch_reports.ended(tracked.key, now, Cause.UNREACHABLE, text))
         else:
             self._learn_id(tracked, tracked.begun.job_id if tracked.begun else "")
+            if not tracked.job_id and tracked.exit:
+                # It has ended, and nobody can ever be asked about it.
+                verdict = self._judge(tracked, None, asked=True, asked_accounts=True)
+                self._carry_out(tracked, verdict)
 
     def _learn_id(self, tracked: Tracked, job_id: str) -> None:
         if tracked.job_id or not job_id:

@@ -123,10 +123,18 @@ def _stopped_for_its_node(facts: Facts, row: Row) -> bool:
         return False
     if _FOR_ITS_NODE.search(facts.last_words):
         return True
-    # Where the daemon had nowhere to write: nobody asks for the end of a job that Slurm has
-    # just begun anew, against our word, but Slurm.
-    anew = row.restarts > 0 and facts.begun is None
-    return anew or row.reason == _NODE_IS_DOWN
+    return row.reason == _NODE_IS_DOWN or _stopped_anew(facts, row)
+
+
+def _stopped_anew(facts: Facts, row: Row) -> bool:
+    """Tell whether it was stopped before it could begin, in a life that is not its first.
+
+    Where the daemon had nowhere to write, this is all that says so: nobody asks for the end of
+    a job that Slurm has just begun anew, against our word, but Slurm. A job without a folder
+    leaves no record that it has begun, so nothing follows from its lack.
+    """
+    stopped = "CANCELLED" in row.state or row.ended_with[1] > 0
+    return stopped and row.restarts > 0 and facts.has_folder and facts.begun is None
 
 
 def _listed(facts: Facts, row: Row, now: float, patience: Patience) -> Verdict:

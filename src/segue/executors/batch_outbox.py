@@ -77,9 +77,6 @@ class Outbox:
         self._held_until = 0.0
         self._threads: ThreadPoolExecutor | None = None
 
-    def __len__(self) -> int:
-        return sum(len(group) for group in self._groups)
-
     def put(self, requests: Sequence[Request]) -> None:
         """Take the jobs in, equal ones together."""
         at_most = _ARRAY_AT_MOST

@@ -23,6 +23,13 @@ _PASSING: Final = re.compile(
     r"|connection|daemon|not running|temporarily|in progress",
     re.IGNORECASE,
 )
+#: Of these, words that are said when an answer has not come: the job may be there.
+_UNANSWERED: Final = re.compile(
+    r"timed? ?out|reset by peer|broken pipe|connection (lost|closed)|not responding",
+    re.IGNORECASE,
+)
+#: So LSF ends what it says of a job that it certainly does not have.
+_NOT_SUBMITTED: Final = re.compile(r"job not submitted", re.IGNORECASE)
 
 
 class Programs:
@@ -66,8 +73,7 @@ class Programs:
         if answer.code <= 0:
             message = f"{program} has printed no job id, but {answer.said!r}"
             return Submission(refusal=Refusal.UNSURE, message=message)
-        passing = _PASSING.search(answer.errors or answer.output)
-        refusal = Refusal.NOT_NOW if passing else Refusal.FOR_EVER
+        refusal = refusal_of(answer.errors or answer.output)
         return Submission(refusal=refusal, message=answer.said)
 
     def ask(self, words: Sequence[str]) -> Answer:
@@ -77,6 +83,19 @@ class Programs:
 
     def _count(self, program: str) -> None:
         self.calls[program] = self.calls.get(program, 0) + 1
+
+
+def refusal_of(words: str) -> Refusal:
+    """Return what it means that a submission has failed with these words.
+
+    Examples
+    --------
+    >>> refusal_of("Connection refused").value, refusal_of("Connection timed out").value
+    ('not now', 'unsure')
+    """
+    if _UNANSWERED.search(words) and not _NOT_SUBMITTED.search(words):
+        return Refusal.UNSURE
+    return Refusal.NOT_NOW if _PASSING.search(words) else Refusal.FOR_EVER
 
 
 def header_words(job: Job, mark: str) -> list[str]:

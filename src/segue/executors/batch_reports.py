@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segue.executors.batch_records import Begun, Exit
-from segue.model.events import NO_USAGE, Ended, Returned, Started, Submitted, Usage
+from segue.model.events import NO_USAGE, Ended, Queued, Returned, Started, Submitted, Usage
 from segue.model.states import Cause
 from segue.model.workflow import Argv, Container, ManagedTask, Nothing
 from segue.protocols.executor import Job, JobKey, RunReport
@@ -12,6 +12,11 @@ from segue.protocols.executor import Job, JobKey, RunReport
 def submitted(key: JobKey, at: float, job_id: str) -> RunReport:
     """Return that the batch system has the job."""
     return RunReport(key.run, Submitted(key.task, key.attempt, at, job_id))
+
+
+def queued(key: JobKey, at: float, reason: str) -> RunReport:
+    """Return that the job waits in the queue, for this reason."""
+    return RunReport(key.run, Queued(key.task, key.attempt, at, f"it waits in the queue: {reason}"))
 
 
 def started(key: JobKey, at: float, job_id: str, node: str) -> RunReport:

@@ -13,6 +13,10 @@ POLL_S: Final = 2.0
 #: A submission whose answer was lost is looked for so long before it is taken back.
 UNSURE_S: Final = 30.0
 
+#: Why a job waits is told of one that has waited so long, and when that changes, so seldom.
+TELL_AFTER_S: Final = 10.0
+TELL_EVERY_S: Final = 60.0
+
 PATIENCE: Final = Patience()
 
 
@@ -24,3 +28,5 @@ class Settings:
     unsure_s: float = UNSURE_S
     arrays: bool = True
     patience: Patience = PATIENCE
+    tell_after_s: float = TELL_AFTER_S
+    tell_every_s: float = TELL_EVERY_S

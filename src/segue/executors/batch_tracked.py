@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from segue.executors import batch_files
 from segue.executors.batch_answers import Listing, Row, base_id
@@ -13,6 +13,7 @@ from segue.executors.batch_judge import Facts
 from segue.executors.batch_outbox import id_of
 from segue.executors.batch_records import Begun, Exit
 from segue.executors.batch_states import Phase, meaning_of
+from segue.executors.batch_waiting import Waiting
 from segue.protocols.executor import JobKey
 
 
@@ -25,7 +26,7 @@ class Tracked:
     """A job, and what has been seen of it. Times are monotonic.
 
     Without a folder (its journal is gone, and only the store knew its id) nothing but
-    The system's own word is known of it.
+    the batch system's own word is known of it.
     """
 
     key: JobKey
@@ -36,6 +37,7 @@ class Tracked:
     told_started: bool = False
     cancelled_at: float | None = None
     unsure_since: float = 0.0
+    waiting: Waiting = field(default_factory=Waiting)
     _unknown_since: float | None = None
     _ending_since: float | None = None
 

@@ -132,7 +132,7 @@ def _program(work: Work, where: Surroundings) -> list[str]:
     ]
 
 
-#: Slurm itself ends with 0 what was taken back: nobody waits for it.
+#: A job that was taken back ends with 0 for its batch system: nobody waits for it.
 _BEGIN: Final = f"""\
 segue_now() {{
   segue_at=$EPOCHREALTIME

@@ -21,10 +21,14 @@ from segue.protocols.executor import Job
 #: An id in base 58, as all its commands print and take it.
 SUBMITTED: Final = re.compile(r"^\s*[ƒf]([1-9A-HJ-NP-Za-km-z]+)\s*$", re.MULTILINE)
 _FORMAT: Final = "{id.f58plain}|{state}|{result}|{returncode}|{ranks}|{name}"
+#: `flux jobs` lists a thousand jobs if nothing is said, and one that is missing is lost to us.
+_ALL: Final = "--count=1000000"
 _UNKNOWN: Final = re.compile(r"unknown job|no such job|not found|No jobs", re.IGNORECASE)
 _ENDED: Final = re.compile(r"inactive|unknown job|no such job", re.IGNORECASE)
 #: What we say ourselves.
 _OURS: Final = ("--output", "--error", "--cwd", "--urgency")
+#: With these it would be more than one job, or none.
+_REFUSED: Final = ("--cc", "--bcc", "--dry-run")
 #: Of `flux batch` alone: a job that is no instance has no configuration of its own.
 _NESTED_ONLY: Final = ("--conf",)
 
@@ -94,6 +98,9 @@ def options_of(job: Job) -> list[str]:
     """
     nested = job.options.get("nested", True) not in (False, "False", "false")
     words = header_words(job, "#flux:") or resource_options(job.resources)
+    for word in words:
+        if word.partition("=")[0] in _REFUSED:
+            raise OptionError(f"the option {word} of flux cannot be followed here")
     unwanted = _OURS if nested else (*_OURS, *_NESTED_ONLY)
     kept = [word for word in words if not word.startswith(tuple(f"{name}=" for name in unwanted))]
     given = urgency(job.options.get("priority"))
@@ -141,7 +148,7 @@ def submit_command(request: Request, ticket: str) -> list[str]:
 
 def jobs_command(job_ids: Sequence[str]) -> list[str]:
     """Return the command that lists the jobs; without ids, all of the user's."""
-    return ["flux", "jobs", "-a", "--no-header", f"--format={_FORMAT}", *job_ids]
+    return ["flux", "jobs", "-a", "--no-header", f"--format={_FORMAT}", *(job_ids or [_ALL])]
 
 
 def says_unknown(errors: str) -> bool:
@@ -175,5 +182,7 @@ def read_jobs(text: str) -> Listing:
         number = int(code) if re.fullmatch(r"-?\d+", code) else 0
         ended_with = (0, -number) if number < 0 else (number, 0)
         word = RESULTS.get(result, result) if state == "INACTIVE" else STATES.get(state, state)
-        rows[job_id] = Row(job_id, word, ended_with, f"rank {ranks}" if ranks else "", None, None)
+        node = f"rank {ranks}" if ranks else ""
+        reason = state if word == "PENDING" else ""
+        rows[job_id] = Row(job_id, word, ended_with, node, None, None, reason)
     return Listing(rows, tuple(unreadable))

@@ -26,6 +26,7 @@ _ENDED: Final = re.compile(r"already finished|No matching job found|is being ter
 #: What bsub must not be told, since we say it or cannot follow it.
 _OURS: Final = frozenset({"-o", "-oo", "-e", "-eo", "-cwd", "-Jd"})
 _REFUSED: Final = frozenset({"-I", "-Ip", "-Is", "-K", "-w", "-r"})
+_ARRAY: Final = re.compile(r"\[.*\]")
 
 #: States of LSF in Slurm's words.
 STATES: Final[Mapping[str, str]] = {
@@ -82,6 +83,8 @@ def options_of(job: Job) -> list[str]:
             skip = False
         elif word in _REFUSED:
             raise OptionError(f"the option {word} of bsub cannot be followed here")
+        elif _ARRAY.search(word) and words[position - 1] == "-J":
+            raise OptionError(f"the job array {word!r} cannot be followed here: write a task each")
         elif word in _OURS:
             skip = position + 1 < len(words)
         else:
@@ -164,9 +167,23 @@ def read_bjobs(text: str) -> Listing:
         ended_with = (int(code) if code.isdecimal() else 0, 0)
         word = _word(state, reason)
         rows[job_id] = Row(
-            job_id, word, ended_with, "" if host == "-" else host, None, None, reason, comment
+            job_id,
+            word,
+            ended_with,
+            "" if host == "-" else host,
+            None,
+            None,
+            _reason(state, reason),
+            comment,
         )
     return Listing(rows, tuple(unreadable))
+
+
+def _reason(state: str, reason: str) -> str:
+    """Return why it has ended, or waits in another way than in turn."""
+    if reason != "-":
+        return reason
+    return state if STATES.get(state) == "PENDING" and state != "PEND" else ""
 
 
 def _word(state: str, reason: str) -> str:

@@ -31,14 +31,6 @@ _SBATCH_VARIABLES: Final = frozenset(
 _OF_THE_CLUSTER: Final = frozenset({"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"})
 
 
-def missing_program() -> str:
-    """Return the name of a program of Slurm that is not on the PATH; empty: all are there."""
-    for name in ("sbatch", "squeue", "scancel"):
-        if shutil.which(name) is None:
-            return name
-    return ""
-
-
 class SlurmCommands:
     """The programs, as they are found on the PATH. Each call is counted in `calls`."""
 

@@ -36,6 +36,15 @@ class Submitted(NamedTuple):
     job_id: str
 
 
+class Queued(NamedTuple):
+    """The job still waits to begin; `message` says why, for people."""
+
+    task: int
+    attempt: int
+    at: float
+    message: str
+
+
 class Started(NamedTuple):
     """The job has begun."""
 
@@ -194,7 +203,7 @@ class ClockSetBack(NamedTuple):
     at: float
 
 
-JobEvent = Submitted | Started | Ended | Returned | Grown | GrowthFailed
+JobEvent = Submitted | Queued | Started | Ended | Returned | Grown | GrowthFailed
 Command = (
     CancelRun
     | CancelTask

@@ -65,7 +65,8 @@ class AttemptRecord(NamedTuple):
     """One try of a task, numbered from 1.
 
     `state` is the task's state as far as this attempt brought it; `place` is the
-    executor's name, `folder` holds script, stdout and stderr.
+    executor's name, `folder` holds script, stdout and stderr. `message` says more of its
+    end; while it is submitted, why it has not begun.
     """
 
     task: int

@@ -19,6 +19,10 @@ costs that one job and a warning. `Ended` with cause ``lost`` is said only when 
 has been asked in every way there is and nobody can ever know how the job ended; whatever
 may still run of it has been stopped before that.
 
+*Why it waits.* Of a job that is submitted and has not begun `Queued` may tell why, in the
+place's own words. It changes no state, so it is worth little: it is said when the reason
+is another one, at most now and then, and never by a question that was not asked anyway.
+
 *Many at a time.* All calls take many jobs. The engine calls one executor from one thread.
 
 *Events.* An executor with ``capabilities.pushes`` tells of changes by itself: its `fileno`
@@ -32,10 +36,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from segue.model.events import Ended, Returned, Started, Submitted
+from segue.model.events import Ended, Queued, Returned, Started, Submitted
 from segue.model.workflow import EMPTY, NO_RESOURCES, Action, Output, Resources
 
-Report = Submitted | Started | Ended | Returned
+Report = Submitted | Queued | Started | Ended | Returned
 
 
 class JobKey(NamedTuple):

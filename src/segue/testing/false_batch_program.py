@@ -299,7 +299,7 @@ def _number(flux_id: str) -> str:
 def _flux_jobs(place: Place, words: list[str]) -> None:
     assert words[:2] == ["-a", "--no-header"], words
     assert words[2].startswith("--format={id.f58plain}|"), words
-    wanted = [_number(word) for word in words[3:]]
+    wanted = [_number(word) for word in words[3:] if not word.startswith("--count=")]
     for job in place.all():
         if wanted and job["id"] not in wanted:
             continue

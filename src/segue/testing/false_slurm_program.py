@@ -275,7 +275,7 @@ def squeue(cluster: Cluster, arguments: list[str]) -> int:
             "BatchHost": "false1" if job["start"] else "n/a",
             "StartTime": str(job["start"] or "N/A"),
             "EndTime": str(job["end"] or "N/A"),
-            "Reason": "None",
+            "Reason": cluster.fault(f"reason.{job['id']}") or "None",
             "RestartCnt": "0",
             "Comment": job["options"].get("comment", "(null)"),
         }
