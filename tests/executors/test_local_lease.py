@@ -1,5 +1,6 @@
 """Jobs of the local executor that live only as long as somebody says so."""
 
+import pytest
 from places import alive, gated, job, key, open_gate, opened, pids_of, wait_for_death
 
 from segue.model.events import Returned, Started
@@ -7,6 +8,8 @@ from segue.model.states import Cause
 
 SHORT_S = 0.5
 LONG_S = 600.0
+#: The kernel waits for 2**31 ms at the most, which is less than 25 days.
+MONTH_S = 30 * 24 * 3600.0
 
 
 def test_a_job_whose_lease_is_over_is_stopped_with_its_children(state, tmp_path):
@@ -28,6 +31,17 @@ def test_a_lease_that_is_renewed_goes_on(state, tmp_path):
         assert local.end(key(1)).cause is Cause.LOST
         assert all(alive(pid) for pid in pids_of(tmp_path, 0))
         open_gate(tmp_path, 0)
+        assert local.end(key(0)).cause is None
+
+
+@pytest.mark.parametrize("times", [{"lease_s": MONTH_S}, {"timeout_s": MONTH_S}])
+def test_a_time_longer_than_the_kernel_waits_for_at_once_harms_nobody(state, tmp_path, times):
+    lease_s = times.pop("lease_s", LONG_S)
+    with opened(state) as local:
+        local.executor.submit([gated(tmp_path, 0, **times)], {key(0): lease_s})
+        local.first(Started, key(0))
+        open_gate(tmp_path, 0)
+
         assert local.end(key(0)).cause is None
 
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from farm import daemons, executor_on, processes_of, until, watched
-from places import gated, job, key, open_gate, pids_of, stdout_of, wait_for_death
+from farm import LONG_S, daemons, executor_on, processes_of, until, watched
+from places import alive, gated, job, key, open_gate, pids_of, stdout_of, wait_for_death
 
 from segue import wiring
 from segue.executors.runner_journal import Journal, Note
@@ -378,6 +378,23 @@ def test_what_was_stored_is_forgotten_by_the_runner_also_after_it_was_away(tmp_p
     journal = Journal(state)
     assert journal.read() == {}
     journal.close()
+
+
+def test_what_lives_on_a_runner_that_was_given_up_is_stopped_when_it_is_back(
+    tmp_path, state, runner
+):
+    # As on a machine that was frozen with its clocks: there no lease is over.
+    with watched(state, [runner], margin_s=1.0 - LONG_S) as watcher:
+        full(watcher, tmp_path, 1)
+        (pid,) = pids_of(tmp_path, 0)
+        runner.pause()
+        assert watcher.end(key(0)).cause is Cause.NODE_FAILURE
+        watcher.executor.forget([key(0)])
+
+        runner.go_on()
+
+        until(lambda: watcher.executor.collect() or not alive(pid), "it is stopped")
+        until(lambda: watcher.executor.collect() or not kept_by(runner), "it is forgotten")
 
 
 def test_what_a_runner_has_forgotten_is_not_kept_here(tmp_path, state, runner):

@@ -45,6 +45,22 @@ def test_an_order_comes_through(action):
     assert Order.from_json(KEY, "/spool/one", through_json(order.to_json())) == order
 
 
+def test_words_of_a_later_version_cost_nothing_but_themselves():
+    end = {"cause": "asteroid", "exit_code": 3, "message": "boom"}
+    tasks = [
+        {"name": KEY.name, "number": 1, "state": "frozen", "at": 5.0},
+        {"name": KEY.name, "number": 2, "state": "ended", "at": 6.0, "end": end},
+    ]
+    said = {"capacity": CAPACITY.to_json(), "number": 2, "tasks": tasks}
+
+    living, ended = Changes.from_json(said).tasks
+
+    assert (living.state, living.number) == ("running", 1)
+    assert ended.end.cause is Cause.LOST
+    assert "'asteroid'" in ended.end.message
+    assert "boom" in ended.end.message
+
+
 def test_changes_come_through():
     end = Ended(3, 1, 20.0, Cause.OUT_OF_MEMORY, None, 9, Usage(1.5, 2**20), "why", 10.0, "7")
     tasks = (
@@ -102,7 +118,7 @@ def test_what_is_no_order_is_refused_with_the_reason(change, said):
         {
             "capacity": CAPACITY.to_json(),
             "number": 1,
-            "tasks": [Told(KEY.name, 1, "taken", 5.0).to_json() | {"state": "asleep"}],
+            "tasks": [Told(KEY.name, 1, "taken", 5.0).to_json() | {"state": 3}],
         },
     ],
 )

@@ -15,6 +15,8 @@ from daemons import RUNNER, Gate, argv
 from served import LIMIT_S, wait_until
 
 from segue.model.states import Cause
+from segue.runner.book import RefusedOrder
+from segue.runner.service import Runner
 
 NESTED = "[" * 100_000
 HUGE = "9" * 5000
@@ -294,6 +296,25 @@ def test_token_files_that_protect_nothing_are_refused(tmp_path):
     assert "is empty" in start_refused(tmp_path, "--token-file", empty)[1]
     assert "chmod 600" in start_refused(tmp_path, "--token-file", readable)[1]
     assert "cannot be read" in start_refused(tmp_path, "--token-file", tmp_path / "none")[1]
+
+
+def test_while_it_stops_it_still_says_what_it_has(tmp_path):
+    order = {
+        "owner": "me", "lease_s": 600.0, "needs": {"cores": 1}, "title": "one",
+        "action": argv("true"), "workdir": str(tmp_path),
+    }  # fmt: skip
+    runner = Runner(tmp_path / "spool", {"cores": 1}, lambda: None)
+    runner.start()
+    assert runner.take("run-1.0.1", order)
+
+    # "stopping" would let the engine give the job to somebody else.
+    runner.closing = True
+
+    assert not runner.take("run-1.0.1", order)
+    with pytest.raises(RefusedOrder) as refused:
+        runner.take("run-1.1.1", order)
+    assert refused.value.code == "stopping"
+    runner.close()
 
 
 def test_while_it_stops_it_takes_nothing(daemon):

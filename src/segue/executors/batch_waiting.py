@@ -17,7 +17,7 @@ _NO_REASON: Final = frozenset({"", "None", "(null)"})
 
 
 def reason_of(row: Row) -> str:
-    """Return why the job waits, in the batch system's words; empty: it does not wait, or nobody says.
+    """Return why the job waits, in the batch system's words; empty where nobody says.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,8 @@ from segue.executors.runner_find import Answer, Finder
 from segue.executors.runner_held import Held
 from segue.executors.runner_journal import Journal, owner_of
 from segue.executors.runner_line import Line
-from segue.executors.runner_link import (
+from segue.executors.runner_link import RunnerLink
+from segue.executors.runner_news import (
     Acknowledged,
     Failed,
     Fetched,
@@ -39,12 +40,12 @@ from segue.executors.runner_link import (
     Heard,
     News,
     NotGiven,
-    RunnerLink,
     Silent,
     Unknown,
     Word,
 )
 from segue.executors.runner_output import Wanted
+from segue.executors.runner_over import Over
 from segue.executors.runner_placement import Room, in_words, largest
 from segue.model.events import Ended, Started, Submitted
 from segue.model.pools import RunnerSettings
@@ -95,10 +96,7 @@ class RunnerExecutor:
         self._journal = Journal(state_dir)
         self._line = Line()
         self._held: dict[str, Held] = {}
-        #: Ends that are told and perhaps not stored: where the job was, and what was told.
-        self._ended: dict[str, tuple[RunnerLink | None, RunReport]] = {}
-        #: Ends that are stored and of which a runner may still tell, with its address.
-        self._done = {name: note.url for name, note in self._journal.read().items() if note.ended}
+        self._over = Over(self._journal)
         #: Jobs that were given back and may yet reach a runner: it is asked first.
         self._first_to: dict[str, RunnerLink] = {}
         self._returned_at: dict[str, float] = {}
@@ -167,19 +165,7 @@ class RunnerExecutor:
 
     def forget(self, jobs: Sequence[JobKey]) -> None:
         """Let the runners forget the jobs too, now or when they answer again."""
-        by_link: dict[RunnerLink, list[str]] = {}
-        gone = []
-        for key in jobs:
-            link, _ = self._ended.pop(key.name, (None, None))
-            if link is None:
-                gone.append(key.name)
-            else:
-                by_link.setdefault(link, []).append(key.name)
-        self._journal.gone(gone)
-        for link, names in by_link.items():
-            self._done.update(dict.fromkeys(names, link.url))
-            self._journal.end(names)
-            link.acknowledge(names)
+        self._over.store(jobs)
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when there is news."""
@@ -198,7 +184,7 @@ class RunnerExecutor:
         self._farm.hang_up()
         for _, news in self._farm.news():
             if isinstance(news, Acknowledged):
-                self._was_acknowledged(news)
+                self._over.forget(news.names, self._held)
         self._farm.close()
         self._journal.close()
 
@@ -267,7 +253,7 @@ class RunnerExecutor:
         if isinstance(news, Heard):
             self._heard(link, news)
         elif isinstance(news, Acknowledged):
-            self._was_acknowledged(news)
+            self._over.forget(news.names, self._held)
         elif not isinstance(news, Silent):
             held = self._held.get(news.name)
             if held is not None and held.link is link:
@@ -295,12 +281,9 @@ class RunnerExecutor:
                 account.seen(told.name)
                 self._take_told(held, link, told)
             elif held is None:
-                self._clear_away(link, told)
+                self._over.hear(link, told)
         if news.listing:
-            listed = {told.name for told in news.changes.tasks}
-            self._are_gone(
-                [name for name, url in self._done.items() if url == link.url and name not in listed]
-            )
+            self._over.hear_all(link, {told.name for told in news.changes.tasks}, self._held)
 
     def _take_told(self, held: Held, link: RunnerLink, told: Told) -> None:
         if held.end is not None or self._returned_at.get(told.name) == told.at:
@@ -347,15 +330,6 @@ class RunnerExecutor:
         else:
             self._finish(held)
 
-    def _clear_away(self, link: RunnerLink, told: Told) -> None:
-        """A runner tells of a job that has had its end here; others' jobs are left alone."""
-        if told.name not in self._done and told.name not in self._ended:
-            return
-        if told.state in (TAKEN, RUNNING):
-            link.stop(told.name)
-        elif told.name in self._done:
-            link.acknowledge([told.name])
-
     def _was_given(self, held: Held, link: RunnerLink) -> None:
         held.known = True
         if held.cancelling and held.end is None:
@@ -378,15 +352,6 @@ class RunnerExecutor:
             self._end(held, Cause.LOST, f"the runner {link.url} answers and does not know it")
         else:
             self._return(held)
-
-    def _was_acknowledged(self, news: Acknowledged) -> None:
-        self._are_gone(news.names)
-
-    def _are_gone(self, names: Iterable[str]) -> None:
-        """No runner will ever tell of these jobs again."""
-        for name in names:
-            self._done.pop(name, None)
-        self._journal.gone(name for name in names if name not in self._held)
 
     def _give_up_dead(self) -> None:
         """End what silent runners had, as soon as nothing of it can live."""
@@ -426,7 +391,7 @@ class RunnerExecutor:
         link = self._leave(held)
         assert isinstance(report.report, Ended)
         self._returned_at.pop(held.key.name, None)
-        self._ended[held.key.name] = (link, report)
+        self._over.tell(held.key.name, link, report)
         self._reports.append(report)
 
     def _return(self, held: Held) -> None:
@@ -453,11 +418,9 @@ class RunnerExecutor:
 
     def _standing(self, name: str) -> RunReport | None:
         """Return what is known here of a job; None: nothing."""
-        if name in self._ended:
-            return self._ended[name][1]
         held = self._held.get(name)
         if held is None:
-            return None
+            return self._over.report_of(name)
         if held.told is Started:
             return batch_reports.started(held.key, time.time(), name, "")
         return batch_reports.submitted(held.key, time.time(), name)
@@ -467,7 +430,7 @@ class RunnerExecutor:
         name, link, told = answer.key.name, answer.link, answer.told
         if answer.report is not None:
             if isinstance(answer.report.report, Ended):
-                self._ended[name] = (link, answer.report)
+                self._over.tell(name, link, answer.report)
             else:
                 self._journal.gone([name])
                 if link is not None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from segue.executors.runner_account import Account
 from segue.executors.runner_client import RunnerClient
 from segue.executors.runner_journal import Journal
-from segue.executors.runner_link import News, RunnerLink
+from segue.executors.runner_link import RunnerLink
+from segue.executors.runner_news import News
 from segue.executors.runner_placement import Room
 from segue.model.pools import RunnerSettings
 from segue.protocols.runners_shown import RunnerShown, RunnersShown
@@ -93,7 +94,10 @@ class Farm:
 
     def hang_up(self) -> None:
         """End all threads; what they have said last is still there."""
-        for link in self._links.values():
+        links = list(self._links.values())
+        for link in links:
+            link.leave()  # all at once: each may wait for a machine that is not there
+        for link in links:
             link.close()
 
     def close(self) -> None:

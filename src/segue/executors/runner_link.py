@@ -16,11 +16,22 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from segue.executors import runner_output
 from segue.executors.runner_client import RunnerClient, RunnerRefusedError, RunnerSilentError
 from segue.executors.runner_journal import Journal, Note
+from segue.executors.runner_news import (
+    Acknowledged,
+    Failed,
+    Fetched,
+    Given,
+    Heard,
+    News,
+    NotGiven,
+    Silent,
+    Unknown,
+)
 from segue.executors.runner_output import Wanted
 from segue.model.states import Cause
 from segue.protocols.runner import ENDED, RETURNED, Capacity, Changes, Order
@@ -43,62 +54,6 @@ _ACKS_TOGETHER: Final = 100
 _LEAVE_S: Final = 2.0
 
 _Value = TypeVar("_Value")
-
-
-class Heard(NamedTuple):
-    """The runner has told of jobs, and what it has."""
-
-    changes: Changes
-    listing: bool
-
-
-class Given(NamedTuple):
-    """The runner has this job."""
-
-    name: str
-
-
-class NotGiven(NamedTuple):
-    """The runner does not have this job; with `full` because it has no room for it now."""
-
-    name: str
-    full: bool = False
-
-
-class Failed(NamedTuple):
-    """The job cannot be handed over."""
-
-    name: str
-    cause: Cause
-    message: str
-
-
-class Unknown(NamedTuple):
-    """The runner answers, and knows no such job."""
-
-    name: str
-
-
-class Fetched(NamedTuple):
-    """All output of an ended job is here, but for what `trouble` says."""
-
-    name: str
-    trouble: str = ""
-
-
-class Acknowledged(NamedTuple):
-    """The runner has forgotten these jobs."""
-
-    names: tuple[str, ...]
-
-
-class Silent(NamedTuple):
-    """The runner does not answer, still or by now."""
-
-
-#: What is about one job.
-Word = Given | NotGiven | Failed | Unknown | Fetched
-News = Word | Heard | Acknowledged | Silent
 
 
 class RunnerLink:
@@ -201,13 +156,16 @@ class RunnerLink:
         with self._change:
             self._drop(name)
 
-    def close(self) -> None:
-        """Say what is left to be acknowledged, then hang up."""
+    def leave(self) -> None:
+        """Begin to hang up: say what is left to be acknowledged, and nothing else."""
         with self._change:
             self._closing = True
             self._leave_at = time.monotonic() + _LEAVE_S
             self._change.notify_all()
-        self._threads[1].join(_LEAVE_S)
+
+    def close(self) -> None:
+        """Hang up, after `leave`; who is calling a machine that is not there is waited for."""
+        self._threads[1].join(max(0.0, self._leave_at - time.monotonic()))
         self._client.interrupt()
         for each in self._threads:
             each.join()
@@ -349,17 +307,14 @@ class RunnerLink:
     def _put(self, order: Order) -> None:
         """Hand a job over. Where no answer comes, it is said again, to this runner alone."""
         name = order.job.key.name
-        again = name in self._unanswered
+        with self._change:
+            again = name in self._unanswered
+            self._unanswered[name] = order
         try:
             self._asking(lambda: self._client.put(order))
-        except RunnerSilentError as error:
-            if error.sent or again:
-                with self._change:
-                    self._unanswered[name] = order
-            else:
-                self._tell(NotGiven(name))
-            raise
-        except RunnerRefusedError as error:
+        except (RunnerSilentError, RunnerRefusedError) as error:
+            if _may_have_come(error, again):
+                raise
             with self._change:
                 self._unanswered.pop(name, None)
             self._tell(_refused(name, error, self.url))
@@ -367,8 +322,8 @@ class RunnerLink:
                 return
             raise
         with self._change:
-            self._unanswered.pop(name, None)
-            self._expected.add(name)
+            if self._unanswered.pop(name, None) is not None:  # it may have been dropped meanwhile
+                self._expected.add(name)
         self._tell(Given(name))
 
     def _give_back_orders(self) -> None:
@@ -482,15 +437,26 @@ def _note(url: str, order: Order) -> Note:
     return Note(url, order.job.folder, dict(order.needs), order.lease_s, time.time())
 
 
-def _is_about_job(error: RunnerRefusedError) -> bool:
+def _is_about_job(error: RunnerSilentError | RunnerRefusedError) -> bool:
     """Tell whether the runner refused this job or any now, and not us."""
-    return error.status in (400, 409, 413, 422, 503)
+    about_job = (400, 409, 413, 422, 503)
+    return isinstance(error, RunnerRefusedError) and error.status in about_job
 
 
-def _refused(name: str, error: RunnerRefusedError, url: str) -> News:
+def _may_have_come(error: RunnerSilentError | RunnerRefusedError, again: bool) -> bool:
+    """Tell whether the runner may have the job, for all that it says.
+
+    Whoever is not let in hears nothing of what has come before, when the token was another.
+    """
+    if isinstance(error, RunnerSilentError):
+        return error.sent or again
+    return not _is_about_job(error) and (again or error.status >= 500)
+
+
+def _refused(name: str, error: RunnerSilentError | RunnerRefusedError, url: str) -> News:
+    if isinstance(error, RunnerSilentError) or not _is_about_job(error):
+        return NotGiven(name)
     if error.status in (409, 503) or error.code == "too_large":
         # Too large for this one, which may have shrunk: the line knows about all of them.
         return NotGiven(name, full=True)
-    if _is_about_job(error):
-        return Failed(name, Cause.REFUSED, f"the runner {url} refused it: {error}")
-    return NotGiven(name)
+    return Failed(name, Cause.REFUSED, f"the runner {url} refused it: {error}")

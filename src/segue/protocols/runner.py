@@ -80,9 +80,9 @@ ENDED: Final = "ended"
 #: It certainly never began, and never will.
 RETURNED: Final = "returned"
 
-
 #: A job whose lease is over is gone after so many seconds more.
 STOPPED_WITHIN_S: Final = 15.0
+_CAUSES: Final = frozenset(Cause)
 
 
 def needs_of(resources: Resources) -> dict[str, int]:
@@ -273,6 +273,10 @@ class Told:
     def from_json(cls, value: Any) -> Told:
         """Return what `to_json` wrote.
 
+        A runner of a later version may say more than we know, and one word of it must not
+        cost what it tells of all other jobs: a state that is not known here is taken for
+        ``running``, and a cause for ``lost``, with a message that names it.
+
         Raises
         ------
         ValueError
@@ -286,35 +290,33 @@ class Told:
         told = cls(
             name,
             _whole(said.get("number"), "number"),
-            _text(said.get("state"), "state"),
+            _state(said.get("state")),
             at,
             _text(said.get("job_id", ""), "job_id"),
             None if started_at is None else _number(started_at, "started_at"),
             _whole(said.get("stdout_bytes", 0), "stdout_bytes"),
             _whole(said.get("stderr_bytes", 0), "stderr_bytes"),
         )
-        if told.state not in (TAKEN, RUNNING, ENDED, RETURNED):
-            raise ValueError(f"{told.state!r} is no state of a job")
         if told.state != ENDED:
             return told
         return _with_end(told, key, _object(said.get("end"), "an end"))
 
 
 def _with_end(told: Told, key: JobKey, said: Mapping[str, Any]) -> Told:
-    cause = said.get("cause")
+    cause, message = _cause(said.get("cause"), _text(said.get("message", ""), "message"))
     cpu_s, peak = said.get("cpu_s"), said.get("peak_rss_bytes")
     end = Ended(
         key.task,
         key.attempt,
         told.at,
-        None if cause is None else Cause(cause),
+        cause,
         _whole_or_none(said.get("exit_code"), "exit_code"),
         _whole_or_none(said.get("signal"), "signal"),
         Usage(
             None if cpu_s is None else _number(cpu_s, "cpu_s"),
             _whole_or_none(peak, "peak_rss_bytes"),
         ),
-        _text(said.get("message", ""), "message"),
+        message,
         told.started_at,
         told.job_id,
     )
@@ -394,6 +396,21 @@ def _whole(value: Any, name: str) -> int:
 
 def _whole_or_none(value: Any, name: str) -> int | None:
     return None if value is None else _whole(value, name)
+
+
+def _state(value: Any) -> str:
+    state = _text(value, "state")
+    return state if state in (TAKEN, RUNNING, ENDED, RETURNED) else RUNNING
+
+
+def _cause(value: Any, message: str) -> tuple[Cause | None, str]:
+    if value is None:
+        return None, message
+    word = _text(value, "cause")
+    if word in _CAUSES:
+        return Cause(word), message
+    said = f"the runner says {word!r}, which is no cause that is known here"
+    return Cause.LOST, f"{said}: {message}" if message else said
 
 
 def _seconds(value: Any, name: str) -> float | None:

@@ -218,13 +218,14 @@ class Book:
 
     # -- what becomes of the jobs -----------------------------------------------------
 
-    def reserve(self, order: Order) -> bool:
+    def reserve(self, order: Order, *, closing: bool = False) -> bool:
         """Take an order, to be followed by `stored` or `give_up`; False: it is known already.
 
         Raises
         ------
         RefusedOrder
-            If there is no room, or never will be, or if the name is another job's.
+            If there is no room, or never will be, or if the name is another job's; when
+            `closing`, whatever is new.
         """
         name = order.job.key.name
         with self._lock:
@@ -236,6 +237,8 @@ class Book:
                 return False
             if name in self._forgotten:
                 raise RefusedOrder("bad_job", f"{name} has ended, and its end was acknowledged")
+            if closing:  # not before: "stopping" means that the job is not here
+                raise RefusedOrder("stopping", "this runner is being stopped", "try another one")
             self._check_room(order.needs)
             self._storing.add(name)
             self._used.update(order.needs)

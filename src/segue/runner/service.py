@@ -98,9 +98,7 @@ class Runner:
             If it is not taken, and why.
         """
         order = self._order(name, body)
-        if self.closing:
-            raise RefusedOrder("stopping", "this runner is being stopped", "try another one")
-        if not self.book.reserve(order):
+        if not self.book.reserve(order, closing=self.closing):
             self._own(order.owner, [name])
             self.hear(order.owner)
             return False

@@ -25,6 +25,8 @@ TELL_AFTER_S = 0.02
 SHUTDOWN_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 #: Pause before the journal is tried again after an error.
 JOURNAL_RETRY_S = 1.0
+#: The kernel refuses to wait for more than 2**31 ms; by then there is another turn.
+LONGEST_WAIT_S = 24 * 3600.0
 #: Why a job ends whose lease is over.
 FORSAKEN = "nobody has asked for it for too long: its engine is gone, or cut off from here"
 #: A journal without any job that matters is emptied when it is larger than this.
@@ -103,7 +105,7 @@ class Keeper:
         waits = [min(times) - time.monotonic()] if times else []
         if self.leases:
             waits.append(min(self.leases.values()) - _boot_time())
-        return max(0.0, min(waits)) * 1000 + 1 if waits else None
+        return min(max(0.0, min(waits)), LONGEST_WAIT_S) * 1000 + 1 if waits else None
 
     def _turn(self, events: list[tuple[int, int]]) -> None:
         accept = False
