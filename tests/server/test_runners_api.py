@@ -54,7 +54,7 @@ def test_runners_are_shown_as_they_were_last_heard(tmp_path):
         "enforced": True,
     }
     assert (away["url"], away["reachable"], away["total"]) == (NOWHERE, False, {})
-    assert "refused" in away["said"]
+    assert away["said"] == "Connection refused"
     assert others == {"pool": "local", "waiting": 0, "runners": []}
     assert unknown.status_code == 404
     assert "did you mean 'farm'" in unknown.json()["hint"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -29,6 +30,7 @@ _KEEP_IDLE_S: Final = 3.0
 _SENT_WITHIN_MS: Final = 10_000
 
 _Value = TypeVar("_Value")
+_ERROR_NUMBER: Final = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class RunnerSilentError(Exception):
@@ -185,7 +187,8 @@ def _task(name: str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "it does not answer in time"
-    return str(error) or type(error).__name__
+    # The number of an error is nothing to people who read what follows it.
+    return _ERROR_NUMBER.sub("", str(error)) or type(error).__name__
 
 
 def _refusal(answer: httpx.Response) -> Exception:
