@@ -28,6 +28,7 @@ def ended(segue, good):
     ("words", "said"),
     [
         (["rum"], "did you mean 'run'?"),
+        (["kill", "my-run"], "here it is 'segue cancel'"),
         (["frobnicate"], "'segue --help' lists them"),
         (["--frobnicate"], "No such option"),
         (["run"], "Missing argument 'FILE'"),

@@ -41,6 +41,21 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Check this machine, the store and the engines."),
 }
 
+#: What other tools call them.
+OTHER_WORDS: Final[dict[str, str]] = {
+    **dict.fromkeys(("submit", "start", "launch", "exec"), "run"),
+    **dict.fromkeys(("check", "lint"), "validate"),
+    **dict.fromkeys(("list", "ls", "ps", "queue"), "runs"),
+    **dict.fromkeys(("tail", "output"), "logs"),
+    "explain": "why",
+    **dict.fromkeys(("kill", "stop", "abort"), "cancel"),
+    **dict.fromkeys(("requeue", "rerun", "restart"), "retry"),
+    "unhold": "release",
+    **dict.fromkeys(("continue", "unpause"), "resume"),
+    **dict.fromkeys(("rm", "remove"), "delete"),
+    **dict.fromkeys(("worker", "agent"), "runner"),
+}
+
 #: Commands that a server can be asked for, by the modules that ask it.
 REMOTE: Final[dict[str, str]] = {
     "run": "remote_run",
@@ -95,6 +110,8 @@ class LazyGroup(click.Group):
             from segue.model.errors import did_you_mean
 
             hint = did_you_mean(arguments[0], list(COMMANDS)) or "'segue --help' lists them"
+            if arguments[0] in OTHER_WORDS:
+                hint = f"here it is 'segue {OTHER_WORDS[arguments[0]]}'"
             raise UserError(f"there is no command {arguments[0]!r}", hint)
         return super().resolve_command(context, arguments)
 
