@@ -2,15 +2,13 @@
 
 import os
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 from places import alive, keeper_pid
-from served import LIMIT_S, wait_until
+from served import LIMIT_S, client_of, start_serving, wait_until
 
 from segue.executors.keeper.processes import all_processes, mark_of
 from segue.protocols.runner import Changes, Told
@@ -39,22 +37,10 @@ class Daemon:
 
     def start(self):
         self.errors = (self.folder / "runner.err").open("ab")
-        self.process = subprocess.Popen(
-            [*self.program, *map(str, self.words)],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-        )
-        self.line = self.process.stdout.readline()
-        assert "http://" in self.line, f"it did not start: {self.line}{self.said()}"
+        words = [*self.program, *map(str, self.words)]
+        self.process, self.line = start_serving(words, self.folder, self.environment, self.errors)
         self.url = "http://" + self.line.split("http://")[1].split("/")[0]
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        self.client = httpx.Client(
-            base_url=self.url, timeout=LIMIT_S, trust_env=False, headers=headers
-        )
+        self.client = client_of(self.url, self.token)
         return self
 
     def said(self):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -40,6 +41,28 @@ def daggy(**tasks):
     return {"tasks": made}
 
 
+def start_serving(words, folder, environment, errors):
+    """Start a program that says where it serves; return its process and what it said first."""
+    process = subprocess.Popen(
+        words,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
+    line = process.stdout.readline()
+    assert "http://" in line, f"it did not start: {line}{Path(errors.name).read_text('utf-8')}"
+    return process, line
+
+
+def client_of(url, token=""):
+    """A client of what serves there."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(base_url=url, timeout=LIMIT_S, headers=headers, trust_env=False)
+
+
 class Server:
     """`segue serve`, or another program that serves, and a client of it."""
 
@@ -62,22 +85,10 @@ class Server:
 
     def start(self):
         self.errors = (self.folder / "server.err").open("ab")
-        self.process = subprocess.Popen(
-            [*self.program, *map(str, self.words)],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-        )
-        line = self.process.stdout.readline()
-        assert "http://" in line, f"it did not start: {line}{self.said()}"
+        words = [*self.program, *map(str, self.words)]
+        self.process, line = start_serving(words, self.folder, self.environment, self.errors)
         self.url = line.split("http://")[1].split("/")[0]
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        self.client = httpx.Client(
-            base_url=f"http://{self.url}", timeout=LIMIT_S, headers=headers, trust_env=False
-        )
+        self.client = client_of(f"http://{self.url}", self.token)
         return self
 
     def said(self):

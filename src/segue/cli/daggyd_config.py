@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from segue.cli.json_config import ConfigChecks, read_config
+from segue.cli.json_config import ConfigChecks, host_of, read_config
 from segue.model.errors import did_you_mean
 from segue.model.pools import LEASE_S, PoolSettings, RunnerSettings
 
@@ -72,9 +72,8 @@ def read_daggyd_config(path: str) -> DaggydConfig:
     if pool.fault:
         checks.fault("executor", f"executor: {pool.fault}")
     checks.finish()
-    host = said.get("ip", DEFAULT_HOST)
     return DaggydConfig(
-        host="127.0.0.1" if host == "localhost" else host,
+        host=host_of(said, DEFAULT_HOST),
         port=said.get("port", DEFAULT_PORT),
         web_threads=said.get("web-threads"),
         events=_events(logger),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from segue.cli.json_config import ConfigChecks, read_config
+from segue.cli.json_config import ConfigChecks, host_of, read_config
 from segue.cli.runner import DEFAULT_HOST, DEFAULT_PORT, RunnerConfig
 
 _KINDS: Final[Mapping[str, type]] = {
@@ -31,9 +31,8 @@ def read_daggyr_config(path: str) -> RunnerConfig:
     checks.kinds(said, _KINDS)
     overrides = _overrides(said, checks)
     checks.finish()
-    host = said.get("ip", DEFAULT_HOST)
     return RunnerConfig(
-        host=DEFAULT_HOST if host == "localhost" else host,
+        host=host_of(said, DEFAULT_HOST),
         port=said.get("port", DEFAULT_PORT),
         cores=overrides.get("cores"),
         memory_mb=overrides.get("memory_mb"),

@@ -57,6 +57,15 @@ class ConfigChecks:
             raise WorkflowError(self.problems)
 
 
+def host_of(said: Mapping[str, Any], loopback: str) -> str:
+    """Return the address to listen at: `loopback` unless `ip` says another.
+
+    A name would mean IPv4 or IPv6, as the machine likes; Daggy's users mean the former.
+    """
+    host: str = said.get("ip", loopback)
+    return loopback if host == "localhost" else host
+
+
 def _is_within(value: int, limits: tuple[int, int]) -> bool:
     return limits[0] <= value <= limits[1]
 

@@ -96,6 +96,8 @@ class RunnerExecutor:
         self._journal = Journal(state_dir)
         self._line = Line()
         self._held: dict[str, Held] = {}
+        #: Those of them that a runner has, or is being given: few, however long the line is.
+        self._out: dict[str, Held] = {}
         self._over = Over(self._journal)
         #: Jobs that were given back and may yet reach a runner: it is asked first.
         self._first_to: dict[str, RunnerLink] = {}
@@ -235,6 +237,7 @@ class RunnerExecutor:
     def _give(self, held: Held, link: RunnerLink) -> None:
         assert held.job is not None, "only what was submitted here waits in line"
         held.link = link
+        self._out[held.key.name] = held
         self._farm.account(link).give(held.key.name, held.needs)
         job = replace(held.job, environment=job_environment(held.job))
         link.give(Order(self._owner, held.lease_s, held.needs, job))
@@ -340,6 +343,7 @@ class RunnerExecutor:
         account.release(held.key.name)
         account.full = account.full or full
         held.link = None
+        del self._out[held.key.name]
         if held.cancelling:
             self._end(held, Cause.CANCELLED)
         else:
@@ -359,7 +363,7 @@ class RunnerExecutor:
         silent = self._farm.silent()
         if not silent:
             return
-        for held in list(self._held.values()):
+        for held in list(self._out.values()):
             link = held.link
             if link is None or link not in silent:
                 continue
@@ -410,6 +414,7 @@ class RunnerExecutor:
         if held.link is None:
             self._line.take_out([held.key])
             return None
+        del self._out[name]
         held.link.drop(name)
         self._farm.account(held.link).release(name)
         return held.link
@@ -439,7 +444,7 @@ class RunnerExecutor:
         assert link is not None
         held = Held(answer.key, answer.needs, answer.folder, answer.lease_s, link=link)
         held.known = answer.known
-        self._held[name] = held
+        self._held[name] = self._out[name] = held
         self._farm.account(link).give(name, held.needs)
         link.expect(name)
         if told is None:
